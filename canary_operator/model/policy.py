@@ -1,0 +1,240 @@
+"""What people write: annotations on a Rollout, SLOPolicy, and the spec of a CanaryGate.
+
+Law: pydantic at the border; every number has its unit, its bound and the reason of its default. The CRDs are
+generated from these models, so a description here is what ``kubectl explain`` says.
+"""
+
+import enum
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, TypeVar
+
+import pydantic
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic.alias_generators import to_camel
+
+from canary_operator.errors import ConfigurationError
+from canary_operator.model import durations
+from canary_operator.model.rollout import TemplateRef
+
+PREFIX = "canary-operator.io/"
+
+Model = TypeVar("Model", bound="Document")
+
+
+class Document(BaseModel):
+    """A part of one of our own kinds: camelCase outside, frozen, nothing unknown."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, extra="forbid")
+
+
+def _seconds(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return durations.parse_duration(value)
+    except ConfigurationError as error:
+        raise ValueError(str(error)) from error
+
+
+DURATION_PATTERN = r"^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$"
+Duration = Annotated[
+    float,
+    BeforeValidator(_seconds),
+    Field(ge=0),
+    PlainSerializer(lambda seconds: f"{seconds:g}s", return_type=str),
+    WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN}),
+]
+
+
+class Timing(Document):
+    """When the gate looks, how long it holds, and what then."""
+
+    warm_up: Duration = Field(
+        default=0.0,
+        description="Time after the start of a pause that is not judged, such as 60s. Default 0s: conditions "
+        "look at windows that their author chose.",
+    )
+    max_hold: Duration = Field(
+        default=3600.0,
+        description="Time after the start of a pause until onMaxHold applies. Default 1h: longer than most "
+        "releases, short enough for a working day.",
+    )
+    on_max_hold: Literal["Hold", "Abort", "Promote"] = Field(
+        default="Hold",
+        description="What happens when maxHold is over and the gate still holds. Promote only where "
+        "measurements exist and none was missing at the end. Default Hold: a person decides.",
+    )
+    promote_early: bool = Field(
+        default=False,
+        description="Whether a timed pause ends as soon as the evidence suffices. Default false: the "
+        "duration is the least that the author wanted.",
+    )
+    min_measurements: int = Field(
+        default=3,
+        ge=1,
+        le=1000,
+        description="Conclusive measurements that a metric with an interval and no count needs before it "
+        "passes. Default 3: one lucky look is no evidence.",
+    )
+
+
+class TelemetryLoss(Document):
+    """What happens when Prometheus stays away."""
+
+    escalate_after: Duration = Field(
+        default=900.0,
+        description="Time without telemetry until `then` applies. Default 15m: longer than a restart of "
+        "Prometheus with a large write-ahead log.",
+    )
+    then: Literal["Hold", "Abort"] = Field(
+        default="Hold", description="Hold or Abort; never a promotion. Default Hold: an outage is not the canary's fault."
+    )
+
+
+class SLOPolicySpec(Document):
+    """Risk and timing that gates of this namespace refer to by name."""
+
+    timing: Timing = Field(default=Timing(), description="When the gate looks, how long it holds, and what then.")
+    telemetry_loss: TelemetryLoss = Field(
+        default=TelemetryLoss(), description="What happens when Prometheus stays away for long."
+    )
+    fail_action: Literal["Abort", "Hold", "Notify"] = Field(
+        default="Abort",
+        description="What an abort verdict does. Abort: goes back to stable. Hold: every abort reason becomes "
+        "a hold of that reason. Notify: the verdict is told, nothing is patched, the pause ends as without a "
+        "gate. Default Abort.",
+    )
+
+
+class Override(Document):
+    """How a person overrules the gate; it outranks every finding, never the fence."""
+
+    action: Literal["Promote", "Abort", "Hold"] = Field(description="What the gate is to do until expiresAt.")
+    reason: str = Field(min_length=1, max_length=1024, description="Why, for the record.")
+    requested_by: str = Field(min_length=1, max_length=256, description="Who asks for it, for the record.")
+    expires_at: str = Field(
+        json_schema_extra={"format": "date-time"}, description="RFC 3339 time after which the override is void."
+    )
+
+
+class CanaryGateSpec(Document):
+    """What people may say to a gate. The gate itself is written by the operator."""
+
+    suspend: bool = Field(
+        default=False, description="True releases what the gate holds and stops gating this Rollout."
+    )
+    override: Override | None = Field(default=None, description="A person's decision in place of the gate's.")
+
+
+class Mode(enum.Enum):
+    """The values of the annotation ``canary-operator.io/gate``."""
+
+    ENFORCE = "enforce"
+    OBSERVE = "observe"
+    OFF = "off"
+
+
+@dataclass(frozen=True, slots=True)
+class OptIn:
+    """The annotations of a Rollout. ``templates`` is None where the Rollout's own strategy names them."""
+
+    mode: Mode
+    policies: tuple[str, ...] = ()
+    templates: tuple[TemplateRef, ...] | None = None
+    arguments: Mapping[str, str] | None = None
+    mistake: str = ""
+
+
+def parse_opt_in(annotations: Mapping[str, str]) -> OptIn:
+    """What a Rollout's annotations ask for. A mistake is kept as text, and the gate holds with it."""
+    ours = {key.removeprefix(PREFIX): value for key, value in annotations.items() if key.startswith(PREFIX)}
+    if "gate" not in ours:
+        return OptIn(Mode.OFF)
+    modes = {mode.value: mode for mode in Mode}
+    # A gate whose value cannot be read holds: whoever wrote it wanted a gate.
+    mode = modes.get(ours["gate"], Mode.ENFORCE)
+    try:
+        return _parse_opt_in(ours, modes)
+    except ConfigurationError as error:
+        return OptIn(mode, mistake=str(error))
+
+
+def _parse_opt_in(ours: Mapping[str, str], modes: Mapping[str, Mode]) -> OptIn:
+    allowed = ("gate", "slo-policy", "analysis-templates", "analysis-args")
+    for key in sorted(set(ours) - set(allowed)):
+        raise ConfigurationError(f"annotation {PREFIX}{key} is not known; allowed are {', '.join(allowed)}")
+    if ours["gate"] not in modes:
+        raise ConfigurationError(f'annotation {PREFIX}gate: "{ours["gate"]}" is not one of {", ".join(modes)}')
+    return OptIn(
+        mode=modes[ours["gate"]],
+        policies=tuple(_names(ours, "slo-policy")) if "slo-policy" in ours else (),
+        templates=tuple(map(_template, _names(ours, "analysis-templates"))) if "analysis-templates" in ours else None,
+        arguments=_arguments(ours.get("analysis-args")),
+    )
+
+
+def _names(ours: Mapping[str, str], key: str) -> list[str]:
+    names = [name.strip() for name in ours[key].split(",")]
+    if not all(names):
+        raise ConfigurationError(f'annotation {PREFIX}{key}: "{ours[key]}" has an empty name; write a comma list')
+    return names
+
+
+def _template(name: str) -> TemplateRef:
+    scope, slash, rest = name.partition("/")
+    if not slash:
+        return TemplateRef(name)
+    if scope != "cluster" or not rest or "/" in rest:
+        raise ConfigurationError(
+            f'annotation {PREFIX}analysis-templates: "{name}" is neither a name nor cluster/name'
+        )
+    return TemplateRef(rest, cluster=True)
+
+
+def _arguments(text: str | None) -> Mapping[str, str]:
+    if text is None:
+        return {}
+    place = f"annotation {PREFIX}analysis-args"
+    try:
+        values = json.loads(text)
+    except ValueError as error:
+        raise ConfigurationError(f"{place} is not JSON: {error}") from error
+    if not isinstance(values, dict) or not all(isinstance(value, str) for value in values.values()):
+        raise ConfigurationError(f'{place} must be a JSON object of strings, such as {{"service": "api"}}')
+    return values
+
+
+def parse_policy(name: str, body: Mapping[str, Any]) -> SLOPolicySpec:
+    """The spec of an SLOPolicy object.
+
+    Raises:
+
+        ConfigurationError: naming the policy, the field, the value and what is allowed.
+    """
+    return _validated(SLOPolicySpec, body.get("spec") or {}, f"SLOPolicy {name}: spec")
+
+
+def parse_gate_spec(body: Mapping[str, Any]) -> CanaryGateSpec:
+    """The spec of a CanaryGate object.
+
+    Raises:
+
+        ConfigurationError: naming the field, the value and what is allowed.
+    """
+    spec = _validated(CanaryGateSpec, body.get("spec") or {}, "CanaryGate: spec")
+    if spec.override is not None:
+        durations.parse_time(spec.override.expires_at)
+    return spec
+
+
+def _validated(model: type[Model], raw: Mapping[str, Any], place: str) -> Model:
+    try:
+        return model.model_validate(raw)
+    except pydantic.ValidationError as error:
+        mistakes = "; ".join(
+            f"{'.'.join([place, *map(str, mistake['loc'])])}: {mistake['msg']} (found {mistake.get('input')!r:.80})"
+            for mistake in error.errors()
+        )
+        raise ConfigurationError(mistakes) from error

@@ -1,0 +1,75 @@
+"""What the operator asks Prometheus, and what comes back.
+
+Law: nouns only. Absent data is a value with a reason, never None, 0 or NaN.
+"""
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from canary_operator.model.verdict import HoldReason
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One instant query.
+
+    Args:
+
+        provider: the name of a provider of the operator's configuration.
+
+        promql: the rendered expression.
+
+        at: the evaluation time, Unix seconds.
+
+        timeout: seconds the asker is ready to wait, None for the provider's own bound.
+    """
+
+    provider: str
+    promql: str
+    at: float
+    timeout: float | None = None
+
+
+class ResultKind(enum.Enum):
+    """The ``resultType`` of an answer of Prometheus."""
+
+    SCALAR = "scalar"
+    VECTOR = "vector"
+    MATRIX = "matrix"
+    STRING = "string"
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A value at a time (Unix seconds). The value may be NaN or infinite, as Prometheus said."""
+
+    at: float
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Samples of one label set; an instant vector or a scalar carries exactly one sample."""
+
+    labels: tuple[tuple[str, str], ...]
+    samples: tuple[Sample, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A complete answer: no warnings and nothing partial. ``series`` keeps the server's order."""
+
+    kind: ResultKind
+    series: tuple[Series, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """There is no answer, why (a hold reason), and one sentence for a person."""
+
+    reason: HoldReason
+    message: str
+
+
+Samples = Mapping[Query, Answer | Absent]
