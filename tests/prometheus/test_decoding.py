@@ -1,0 +1,212 @@
+import json
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from canary_operator.model.samples import Absent, Answer, ResultKind, Sample, Series
+from canary_operator.model.verdict import HoldReason
+from canary_operator.prometheus.decoding import MAX_SERIES, decode_answer, decode_error_type
+
+UNAVAILABLE = HoldReason.TELEMETRY_UNAVAILABLE
+MISCONFIGURED = HoldReason.CONFIGURATION_ERROR
+
+
+def reply(kind, result, **extra):
+    return json.dumps({"status": "success", **extra, "data": {"resultType": kind, "result": result}}).encode()
+
+
+def one(value, **labels):
+    return {"metric": labels, "value": [10, value]}
+
+
+def test_a_scalar_is_one_sample_without_labels():
+    answer = decode_answer(reply("scalar", [10.5, "0.25"]))
+
+    assert answer == Answer(ResultKind.SCALAR, (Series((), (Sample(10.5, 0.25),)),))
+
+
+def test_a_vector_keeps_the_servers_order_and_sorts_labels():
+    answer = decode_answer(reply("vector", [one("2", b="x", a="y"), one("1")]))
+
+    first = Series((("a", "y"), ("b", "x")), (Sample(10.0, 2.0),))
+    assert answer == Answer(ResultKind.VECTOR, (first, Series((), (Sample(10.0, 1.0),))))
+
+
+def test_a_matrix_keeps_all_samples():
+    answer = decode_answer(reply("matrix", [{"metric": {}, "values": [[1, "1"], [2.5, "2"]]}]))
+
+    assert answer == Answer(ResultKind.MATRIX, (Series((), (Sample(1.0, 1.0), Sample(2.5, 2.0))),))
+
+
+def test_no_series_is_an_answer():
+    assert decode_answer(reply("vector", [])) == Answer(ResultKind.VECTOR, ())
+
+
+def test_infos_and_empty_warnings_are_no_reason_to_doubt():
+    body = reply("vector", [], warnings=[], infos=["metric might not be a counter"], isPartial=False)
+
+    assert decode_answer(body) == Answer(ResultKind.VECTOR, ())
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("+Inf", math.inf), ("-Inf", -math.inf), ("1e+06", 1e6), ("-2.5e-07", -2.5e-7), ("5e-324", 5e-324), ("0", 0.0)],
+)
+def test_numbers_are_read_as_go_prints_them(text, value):
+    answer = decode_answer(reply("scalar", [1, text]))
+
+    assert isinstance(answer, Answer)
+    assert answer.series[0].samples[0].value == value
+
+
+def test_nan_is_nan_and_not_zero():
+    answer = decode_answer(reply("scalar", [1, "NaN"]))
+
+    assert isinstance(answer, Answer)
+    assert math.isnan(answer.series[0].samples[0].value)
+
+
+@settings(deadline=None)
+@given(st.floats())
+def test_every_float_survives_the_way_through_json(value):
+    text = "NaN" if math.isnan(value) else f"{value:+}".replace("inf", "Inf") if math.isinf(value) else repr(value)
+
+    answer = decode_answer(reply("vector", [one(text)]))
+
+    assert isinstance(answer, Answer)
+    read = answer.series[0].samples[0].value
+    assert read == value or (math.isnan(read) and math.isnan(value))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [1, 1.5, None, True, [], "", "1_0", " 1", "1\n", "nan", "inf", "Infinity", "0x1", "1e999", "٣", "1.", "--1"],
+)
+def test_a_value_that_is_no_number_of_prometheus_makes_the_answer_unreadable(value):
+    answer = decode_answer(reply("vector", [one(value)]))
+
+    assert isinstance(answer, Absent)
+    assert answer.reason is UNAVAILABLE
+
+
+@pytest.mark.parametrize("at", ["1", None, True, float("nan"), float("inf"), 10**400])
+def test_a_time_that_is_no_time_makes_the_answer_unreadable(at):
+    answer = decode_answer(reply("vector", [{"metric": {}, "value": [at, "1"]}]))
+
+    assert isinstance(answer, Absent)
+    assert answer.reason is UNAVAILABLE
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b"", "not JSON"),
+        (b"<html>", "not JSON"),
+        (b"\xff\xfe\xfd", "not JSON"),
+        (b"9" * 5000, "not JSON"),
+        (b"[]", "reply is not an object"),
+        (b"{}", "the status is not success"),
+        (b'{"status":"error","errorType":"internal"}', "the status is not success"),
+        (b'{"status":"success"}', "data is not an object"),
+        (b'{"status":"success","data":{}}', "the result type is unknown"),
+        (b'{"status":"success","warnings":"w","data":{}}', "warnings is not a list"),
+        (reply("vector", None), "result is not a list"),
+        (reply("vector", [1]), "series is not an object"),
+        (reply("vector", [{"value": [1, "1"]}]), "metric is not an object"),
+        (reply("vector", [{"metric": {}}]), "a sample is not a time and a value"),
+        (reply("vector", [{"metric": {"a": 1}, "value": [1, "1"]}]), "a label is not text"),
+        (reply("vector", [{"metric": {"a": "\ud800"}, "value": [1, "1"]}]), "a label is not text"),
+        (reply("vector", [one("1", a="x"), one("2", a="x")]), "two series have the same labels"),
+        (reply("matrix", [{"metric": {}, "values": []}]), "a series has no samples"),
+        (reply("matrix", [{"metric": {}, "values": [[2, "1"], [2, "1"]]}]), "the times of a series do not grow"),
+    ],
+)
+def test_what_the_api_does_not_promise_is_named(body, message):
+    assert decode_answer(body) == Absent(UNAVAILABLE, f"the answer cannot be read: {message}")
+
+
+def test_nesting_without_end_is_unreadable():
+    answer = decode_answer(b"[" * 200_000)
+
+    assert isinstance(answer, Absent)
+    assert answer.reason is UNAVAILABLE
+
+
+@pytest.mark.parametrize(
+    ("body", "word"),
+    [
+        (reply("vector", [{"metric": {}, "histogram": [1, {"count": "1"}]}]), "native histogram"),
+        (reply("matrix", [{"metric": {}, "histograms": []}]), "native histogram"),
+        (reply("string", [1, "text"]), "string"),
+        (reply("vector", [one("1", a=str(number)) for number in range(MAX_SERIES + 1)]), "10001 series"),
+    ],
+)
+def test_a_query_that_returns_what_cannot_be_judged_is_the_authors_mistake(body, word):
+    answer = decode_answer(body)
+
+    assert isinstance(answer, Absent)
+    assert answer.reason is MISCONFIGURED
+    assert word in answer.message
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda children: st.lists(children) | st.dictionaries(st.text(), children),
+    max_leaves=10,
+)
+
+
+def somewhat(*good):
+    return st.one_of(*good, json_values)
+
+
+samples = st.lists(somewhat(st.floats(), st.sampled_from(["1", "NaN"])), max_size=3)
+elements = st.fixed_dictionaries(
+    {}, optional={"metric": somewhat(st.just({})), "value": somewhat(samples), "values": somewhat(st.lists(samples))}
+)
+almost_replies = st.fixed_dictionaries(
+    {
+        "status": st.just("success"),
+        "data": somewhat(
+            st.fixed_dictionaries(
+                {
+                    "resultType": somewhat(st.sampled_from(["scalar", "vector", "matrix", "string"])),
+                    "result": somewhat(samples, st.lists(elements)),
+                }
+            )
+        ),
+    },
+    optional={"warnings": json_values, "isPartial": json_values},
+)
+
+
+@settings(deadline=None, max_examples=60)
+@given(json_values | almost_replies)
+def test_any_json_is_an_answer_or_an_absence(value):
+    body = json.dumps(value).encode()
+
+    assert isinstance(decode_answer(body), Answer | Absent)
+    decode_error_type(body)
+
+
+@settings(deadline=None)
+@given(st.binary())
+def test_any_bytes_are_an_absence(body):
+    assert isinstance(decode_answer(body), Absent)
+    assert decode_error_type(body) is None
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b'{"status":"error","errorType":"bad_data","error":"parse error"}', "bad_data"),
+        (b'{"status":"success","errorType":"bad_data"}', None),
+        (b'{"status":"error","errorType":"a sentence"}', None),
+        (b'{"status":"error","errorType":422}', None),
+        (b"[]", None),
+    ],
+)
+def test_an_error_type_is_one_word_or_nothing(body, kind):
+    assert decode_error_type(body) == kind

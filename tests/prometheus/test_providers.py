@@ -1,0 +1,177 @@
+import asyncio
+import threading
+import time
+
+import pytest
+
+from canary_operator.model.samples import Absent, Answer, Query
+from canary_operator.model.verdict import HoldReason
+from canary_operator.prometheus.providers import Providers, provider_addresses
+from canary_operator.settings import Provider
+
+
+def a_provider(url, name="default", **fields):
+    return Provider.model_validate({"name": name, "url": url, "timeout": "5s", **fields})
+
+
+@pytest.fixture
+def providers_of():
+    made = []
+
+    def make(*providers, **keywords):
+        made.append(Providers(providers, **keywords))
+        return made[-1]
+
+    yield make
+    for providers in made:
+        providers.close()
+
+
+def queries(count, provider="default"):
+    return [Query(provider, f"up{number}", 10.0) for number in range(count)]
+
+
+async def test_every_query_gets_its_own_entry(serve, providers_of):
+    providers = providers_of(a_provider(serve().url), a_provider(serve(lambda h: h.say(500, b"")).url, "broken"))
+    good, bad, unknown = Query("default", "up", 1.0), Query("broken", "up", 1.0), Query("nowhere", "up", 1.0)
+
+    answers = await providers.fetch([good, bad, unknown])
+
+    assert isinstance(answers[good], Answer)
+    assert answers[bad] == Absent(HoldReason.TELEMETRY_UNAVAILABLE, "provider 'broken': no answer (HTTP 500)")
+    assert answers[unknown] == Absent(
+        HoldReason.CONFIGURATION_ERROR, "provider 'nowhere' is not configured; providers: default, broken"
+    )
+
+
+async def test_no_queries_need_no_provider(providers_of):
+    assert await providers_of().fetch([]) == {}
+
+
+async def test_equal_queries_of_concurrent_callers_are_asked_once(serve, providers_of):
+    both_wait = threading.Event()
+
+    def reply(handler):
+        both_wait.wait(5)
+        handler.say(500, b"")
+
+    server = serve(reply)
+    providers = providers_of(a_provider(server.url))
+    query = Query("default", "up", 1.0)
+
+    callers = [asyncio.create_task(providers.fetch([query, query])) for _ in range(3)]
+    await asyncio.sleep(0)
+    both_wait.set()
+    answers = await asyncio.gather(*callers)
+
+    assert answers[0] == answers[1] == answers[2]
+    assert len(server.received) == 1
+
+
+async def test_a_query_is_asked_again_once_its_answer_has_arrived(serve, providers_of):
+    server = serve()
+    providers = providers_of(a_provider(server.url))
+
+    for _ in range(2):
+        await providers.fetch(queries(1))
+
+    assert len(server.received) == 2
+
+
+async def test_a_caller_that_gives_up_takes_the_answer_from_nobody(serve, providers_of):
+    one_left = threading.Event()
+
+    def reply(handler):
+        one_left.wait(5)
+        handler.say(200, b'{"status":"success","data":{"resultType":"vector","result":[]}}')
+
+    server = serve(reply)
+    providers = providers_of(a_provider(server.url))
+    impatient = asyncio.create_task(providers.fetch(queries(1)))
+    patient = asyncio.create_task(providers.fetch(queries(1)))
+    await asyncio.sleep(0)
+    impatient.cancel()
+    one_left.set()
+
+    answers = await patient
+
+    assert isinstance(answers[queries(1)[0]], Answer)
+    assert len(server.received) == 1
+
+
+async def test_no_more_requests_at_a_time_than_configured(serve, providers_of):
+    lock, now, most = threading.Lock(), 0, 0
+
+    def reply(handler):
+        nonlocal now, most
+        with lock:
+            now += 1
+            most = max(most, now)
+        handler.server.ended.wait(0.02)
+        with lock:
+            now -= 1
+        handler.say(200, b'{"status":"success","data":{"resultType":"vector","result":[]}}')
+
+    providers = providers_of(a_provider(serve(reply).url, maxConcurrency=2))
+
+    answers = await providers.fetch(queries(8))
+
+    assert all(isinstance(answer, Answer) for answer in answers.values())
+    assert most == 2
+
+
+async def test_a_hanging_provider_costs_one_timeout_however_many_queries_wait_and_delays_no_other(serve, providers_of):
+    hanging = a_provider(serve(lambda h: h.hang()).url, "hanging", timeout="300ms", maxConcurrency=2)
+    providers = providers_of(hanging, a_provider(serve().url))
+    start = time.monotonic()
+
+    slow = asyncio.create_task(providers.fetch(queries(20, "hanging")))
+    fast = await providers.fetch(queries(1))
+    fast_seconds = time.monotonic() - start
+    answers = await slow
+
+    assert isinstance(fast[queries(1)[0]], Answer)
+    assert fast_seconds < 0.25
+    assert {answer.reason for answer in answers.values()} == {HoldReason.TELEMETRY_UNAVAILABLE}
+    assert time.monotonic() - start < 1.5
+
+
+async def test_a_name_server_that_hangs_does_not_hold_up_the_caller(providers_of, monkeypatch):
+    resolved = threading.Event()
+
+    def getaddrinfo(*_args, **_keywords):
+        resolved.wait(10)
+        raise OSError("too late")
+
+    monkeypatch.setattr("socket.getaddrinfo", getaddrinfo)
+    providers = providers_of(a_provider("http://prometheus.example", timeout="100ms"))
+    start = time.monotonic()
+
+    answers = await providers.fetch(queries(1))
+    seconds = time.monotonic() - start
+    resolved.set()
+
+    assert answers[queries(1)[0]].reason is HoldReason.TELEMETRY_UNAVAILABLE
+    assert seconds < 3
+
+
+async def test_every_question_is_observed_with_its_outcome(serve, providers_of):
+    seen = []
+    broken = a_provider(serve(lambda h: h.say(500, b"")).url, "broken")
+    providers = providers_of(a_provider(serve().url), broken, observe=lambda *said: seen.append(said))
+
+    await providers.fetch([*queries(1), *queries(1, "broken")])
+
+    assert sorted((provider, outcome) for provider, outcome, _ in seen) == [
+        ("broken", "TelemetryUnavailable"),
+        ("default", "Answered"),
+    ]
+    assert all(0 <= seconds < 5 for _, _, seconds in seen)
+
+
+def test_a_providers_addresses_are_its_url_and_what_is_listed():
+    provider = a_provider("HTTP://Prometheus.Monitoring:80/", addresses=["http://prometheus:9090/"])
+
+    addresses = provider_addresses([provider])
+
+    assert addresses.by_name == {"default": ("http://prometheus.monitoring", "http://prometheus:9090")}
