@@ -1,0 +1,74 @@
+"""Where one lab keeps its files, and which port is whose.
+
+Law: names and numbers only; nothing is created here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """One port per door of the lab, all on 127.0.0.1."""
+
+    etcd: int
+    etcd_peers: int
+    api_server: int
+    controller_manager: int
+    scheduler: int
+    argo_metrics: int
+    argo_health: int
+    prometheus: int
+    traffic: int
+
+
+def ports_from(block: tuple[int, ...]) -> Ports:
+    """Return the doors' ports out of a reserved block of at least nine."""
+    return Ports(*block[:9])
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The files of the lab in `folder`."""
+
+    folder: Path
+
+    @property
+    def admin_kubeconfig(self) -> Path:
+        return self.folder / "kubeconfig"
+
+    @property
+    def tokens(self) -> Path:
+        return self.folder / "tokens.csv"
+
+    @property
+    def service_account_key(self) -> Path:
+        return self.folder / "service-accounts.key"
+
+    @property
+    def certificates(self) -> Path:
+        return self.folder / "certificates"
+
+    @property
+    def server_certificate(self) -> Path:
+        return self.certificates / "apiserver.crt"
+
+    @property
+    def prometheus_config(self) -> Path:
+        return self.folder / "prometheus.yml"
+
+    @property
+    def kubectl_cache(self) -> Path:
+        return self.folder / "kubectl-cache"
+
+    @property
+    def state(self) -> Path:
+        return self.folder / "state.json"
+
+    def data(self, program: str) -> Path:
+        return self.folder / "data" / program
+
+    def identity(self, namespace: str, name: str) -> Path:
+        return self.folder / "identities" / f"{namespace}-{name}.kubeconfig"

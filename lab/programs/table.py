@@ -1,0 +1,83 @@
+"""Which programs the lab needs, and which files it takes out of their modules.
+
+Law: data only. To add a program: one line in PROGRAMS and a `tool` line in its group's go.mod.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+KUBERNETES = "v1.34.1"
+
+# Kubernetes learns its version at link time; without it every program says v0.0.0-master.
+_KUBERNETES_STAMPS = tuple(
+    f"{package}.{name}={value}"
+    for package in ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")
+    for name, value in (
+        ("gitVersion", KUBERNETES),
+        ("gitMajor", "1"),
+        ("gitMinor", "34"),
+        ("gitTreeState", "clean"),
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """One executable: its Go package, the module group that pins it, and what is linked into it.
+
+    With `from_path`, one on the PATH that starts is used instead of building.
+    """
+
+    name: str
+    group: str
+    package: str
+    from_path: bool = False
+    stamps: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """Files that ship inside a Go module: every YAML file of `folder` goes to assets/`name`."""
+
+    name: str
+    group: str
+    module: str
+    folder: str
+
+
+_KUBE = "k8s.io/kubernetes/cmd"
+_ARGO = "github.com/argoproj/argo-rollouts"
+_KWOK = "sigs.k8s.io/kwok"
+
+PROGRAMS: tuple[Program, ...] = (
+    Program("etcd", "controlplane", "go.etcd.io/etcd/server/v3", from_path=True),
+    Program("kubectl", "controlplane", f"{_KUBE}/kubectl", stamps=_KUBERNETES_STAMPS),
+    Program("kube-apiserver", "controlplane", f"{_KUBE}/kube-apiserver", stamps=_KUBERNETES_STAMPS),
+    Program(
+        "kube-controller-manager",
+        "controlplane",
+        f"{_KUBE}/kube-controller-manager",
+        stamps=_KUBERNETES_STAMPS,
+    ),
+    Program("kube-scheduler", "controlplane", f"{_KUBE}/kube-scheduler", stamps=_KUBERNETES_STAMPS),
+    Program("rollouts-controller", "controlplane", f"{_ARGO}/cmd/rollouts-controller"),
+    Program("kubectl-argo-rollouts", "controlplane", f"{_ARGO}/cmd/kubectl-argo-rollouts"),
+    Program("kwok", "kwok", f"{_KWOK}/cmd/kwok"),
+    Program(
+        "prometheus",
+        "prometheus",
+        "github.com/prometheus/prometheus/cmd/prometheus",
+        from_path=True,
+    ),
+)
+
+ASSETS: tuple[Asset, ...] = (
+    Asset("argo-crds", "controlplane", _ARGO, "manifests/crds"),
+    Asset("argo-install", "controlplane", _ARGO, "manifests"),
+    Asset("stage-node-fast", "kwok", _KWOK, "kustomize/stage/node/fast"),
+    Asset("stage-node-heartbeat", "kwok", _KWOK, "kustomize/stage/node/heartbeat"),
+    Asset("stage-pod-fast", "kwok", _KWOK, "kustomize/stage/pod/fast"),
+)
+
+GROUPS: tuple[str, ...] = ("controlplane", "kwok", "prometheus")
