@@ -1,0 +1,151 @@
+"""One request to the API server: sent from a bounded pool of threads, within a bounded time, at most once.
+
+Law: nothing is repeated here, because after a timeout nobody knows whether a write was done; who wrote
+must read. The answers 4xx are returned, since 404, 409 and 422 are normal; no answer is an exception.
+"""
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import urllib3
+from kubernetes.client import ApiClient, ApiException, Configuration
+from kubernetes.config import ConfigException
+
+from canary_operator.cluster.calls import Call
+from canary_operator.errors import ClusterUnavailable
+
+JSON = "application/json"
+JSON_PATCH = "application/json-patch+json"
+MERGE_PATCH = "application/merge-patch+json"
+
+# Messages end in statuses and Events of users: long enough for a sentence of the API server, no page of HTML.
+MESSAGE_LENGTH = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of one client; times in seconds.
+
+    Eight threads at 350 requests per second each are far more than a few writes per step need. The API server
+    gives up on an ordinary request after 60 s; half of that is read as an outage.
+    """
+
+    threads: int = 8
+    connect: float = 5.0
+    read: float = 30.0
+    # From asking to the last byte, waiting for a thread included.
+    total: float = 60.0
+
+
+DEFAULT_LIMITS = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer 2xx or 4xx. ``document`` is empty where the body is no JSON object."""
+
+    status: int
+    document: Mapping[str, Any]
+
+    @property
+    def ok(self) -> bool:
+        """Whether it was done."""
+        return self.status < 300
+
+    @property
+    def message(self) -> str:
+        """What the API server said, in one bounded line."""
+        said = " ".join(str(self.document.get("message") or "no message").split())
+        return f"{self.status}: {said if len(said) <= MESSAGE_LENGTH else said[:MESSAGE_LENGTH] + '…'}"
+
+
+class Transport:
+    """The official client behind a thread pool of its own.
+
+    asyncio's default pool has a few threads that others share; a slow API server must not stop them.
+    """
+
+    def __init__(self, configuration: Configuration, limits: Limits = DEFAULT_LIMITS) -> None:
+        # False, not 0: the client's default repeats requests three times, and follows redirects.
+        configuration.retries = False
+        configuration.connection_pool_maxsize = limits.threads
+        self._limits = limits
+        self._client: Any = ApiClient(configuration)
+        self._threads = ThreadPoolExecutor(limits.threads, thread_name_prefix="api-server")
+
+    async def ask(
+        self,
+        call: Call,
+        path: str,
+        *,
+        query: Sequence[tuple[str, str]] = (),
+        body: Any = None,
+        content_type: str = JSON,
+    ) -> Reply:
+        """Send one request.
+
+        A cancelled request may still be carried out, as one that timed out.
+
+        Raises:
+
+            ClusterUnavailable: no answer, or 3xx, 429 or 5xx: whether a write was done is not known.
+        """
+        loop = asyncio.get_running_loop()
+        sent = loop.run_in_executor(self._threads, self._send, call, path, query, body, content_type)
+        try:
+            return await asyncio.wait_for(sent, self._limits.total)
+        except TimeoutError as error:
+            raise ClusterUnavailable(f"{_name(call)}: no answer within {self._limits.total:g} s") from error
+
+    async def close(self) -> None:
+        """End the threads and connections. Requests that wait for a thread are cancelled, others finish."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        await asyncio.to_thread(self._threads.shutdown)
+        self._client.close()
+
+    def _send(self, call: Call, path: str, query: Sequence[tuple[str, str]], body: Any, content_type: str) -> Reply:
+        headers = {"Accept": JSON} if body is None else {"Accept": JSON, "Content-Type": content_type}
+        try:
+            request = self._client.param_serialize(
+                method=call.verb.method,
+                resource_path=path,
+                query_params=list(query),
+                header_params=headers,
+                body=body,
+                auth_settings=["BearerToken"],
+            )
+            response = self._client.call_api(*request, _request_timeout=(self._limits.connect, self._limits.read))
+            content = response.read()
+        except (urllib3.exceptions.HTTPError, ApiException, ConfigException, OSError) as error:
+            raise ClusterUnavailable(f"{_name(call)}: {_bounded(error)}") from error
+        return _reply(call, response.status, content)
+
+
+def _reply(call: Call, status: int, content: bytes) -> Reply:
+    reply = Reply(status, _document(content))
+    if not 200 <= status < 300 and (status < 400 or status == 429 or status >= 500):
+        raise ClusterUnavailable(f"{_name(call)}: {reply.message}")
+    if reply.ok and not reply.document:
+        raise ClusterUnavailable(f"{_name(call)}: {status}, but the answer is no JSON object")
+    return reply
+
+
+def _document(content: bytes) -> Mapping[str, Any]:
+    try:
+        document = json.loads(content)
+    except ValueError:
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def _name(call: Call) -> str:
+    return " ".join(filter(None, (call.verb.value, call.resource.plural, call.subresource)))
+
+
+def _bounded(error: Exception) -> str:
+    text = " ".join(f"{type(error).__name__}: {error}".split())
+    return text if len(text) <= MESSAGE_LENGTH else text[:MESSAGE_LENGTH] + "…"
