@@ -10,24 +10,24 @@ Law: for tests, benchmarks and demonstrations only. Nothing in `canary_operator`
 
 from lab.cluster import Lab, attach
 from lab.errors import (
-    BuildFailed,
-    CommandFailed,
+    BuildError,
+    CommandError,
     LabError,
-    NotRunning,
-    StartFailed,
-    ToolchainMissing,
+    NotRunningError,
+    StartError,
+    ToolchainError,
 )
 from lab.starting import Wish, find, start, start_named
 from lab.waiting import until
 
 __all__ = [
-    "BuildFailed",
-    "CommandFailed",
+    "BuildError",
+    "CommandError",
     "Lab",
     "LabError",
-    "NotRunning",
-    "StartFailed",
-    "ToolchainMissing",
+    "NotRunningError",
+    "StartError",
+    "ToolchainError",
     "Wish",
     "attach",
     "find",

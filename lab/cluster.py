@@ -17,8 +17,8 @@ from typing import Any, Self
 
 import yaml
 
-from lab import state
-from lab.errors import CommandFailed
+from lab import kind, state
+from lab.errors import CommandError
 from lab.kubectl import Kubectl
 from lab.plane import credentials, startup
 from lab.plane.commands import Plane
@@ -111,9 +111,7 @@ class Lab:
             "metadata": {"name": name, "namespace": namespace},
         }
         self.apply(yaml.safe_dump(account))
-        token = self.kubectl(
-            "create", "token", name, f"--duration={_TOKEN_LIFE}", namespace=namespace
-        )
+        token = self.kubectl("create", "token", name, f"--duration={_TOKEN_LIFE}", namespace=namespace)
         target = self.plane.layout.identity(namespace, name)
         text = credentials.identity(self.kubeconfig, token.strip(), namespace)
         credentials.write_secret(target, text)
@@ -170,6 +168,8 @@ class Lab:
 
     def down(self) -> None:
         """End the lab: return when no process of it is left and its folder is gone."""
+        if self.state.flavour == "kind":
+            kind.end(self._start)
         self.supervision.shutdown()
         client.wait_until_gone(self.state.supervisor)
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -179,7 +179,7 @@ class Lab:
 
     def __exit__(
         self,
-        kind: type[BaseException] | None,
+        error_type: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
@@ -191,11 +191,11 @@ class Lab:
 
     def _require_local(self, what: str) -> None:
         if self.state.flavour != "local":
-            raise CommandFailed(f"{what}: only a local lab owns its control plane")
+            raise CommandError(f"{what}: only a local lab owns its control plane")
 
 
 def attach(folder: Path) -> Lab:
-    """Return the lab in `folder`. Raises NotRunning when there is none, or it is dead."""
+    """Return the lab in `folder`. Raises NotRunningError when there is none, or it is dead."""
     found = Lab(folder, state.read(folder))
     found.supervision.processes()
     return found

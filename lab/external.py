@@ -8,21 +8,21 @@ Law: never creates or deletes anything in a cluster that is not ours, but the la
 from __future__ import annotations
 
 from lab import locations
-from lab.errors import CommandFailed, StartFailed
+from lab.errors import CommandError, StartError
 from lab.plane import credentials, startup
 from lab.plane.startup import Start
 
 
 def adopt(start: Start) -> None:
-    """Use the cluster of KUBECONFIG. Raises StartFailed when Argo Rollouts is not installed."""
+    """Use the cluster of KUBECONFIG. Raises StartError when Argo Rollouts is not installed."""
     source = locations.user_kubeconfig()
     if not source.exists():
-        raise StartFailed(f"LAB=external needs KUBECONFIG; there is no {source}")
+        raise StartError(f"LAB=external needs KUBECONFIG; there is no {source}")
     credentials.write_secret(start.plane.layout.admin_kubeconfig, source.read_text())
     try:
         start.kubectl("get", "crd", "rollouts.argoproj.io")
-    except CommandFailed as error:
-        raise StartFailed(f"LAB=external needs a cluster with Argo Rollouts: {error}") from error
+    except CommandError as error:
+        raise StartError(f"LAB=external needs a cluster with Argo Rollouts: {error}") from error
     add_namespaces(start)
 
 

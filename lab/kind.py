@@ -10,12 +10,12 @@ from __future__ import annotations
 import subprocess
 
 from lab import external
-from lab.errors import StartFailed
+from lab.errors import StartError
 from lab.plane.startup import Start
 
 
 def create(start: Start) -> None:
-    """Create a cluster and install Argo Rollouts. Raises StartFailed with kind's words."""
+    """Create a cluster and install Argo Rollouts. Raises StartError with kind's words."""
     _kind(start, "create", "cluster", "--wait=120s")
     external.add_namespaces(start)
     manifest = start.plane.assets["argo-install"] / "install.yaml"
@@ -36,8 +36,8 @@ def _kind(start: Start, *arguments: str) -> None:
     command = ["kind", *arguments, f"--name={layout.folder.name}"]
     command.append(f"--kubeconfig={layout.admin_kubeconfig}")
     try:
-        answer = subprocess.run(command, capture_output=True, text=True)
+        answer = subprocess.run(command, check=False, capture_output=True, text=True)
     except FileNotFoundError as error:
-        raise StartFailed("LAB=kind needs `kind` and Docker on this machine") from error
+        raise StartError("LAB=kind needs `kind` and Docker on this machine") from error
     if answer.returncode:
-        raise StartFailed(f"{' '.join(command)}:\n{answer.stderr}")
+        raise StartError(f"{' '.join(command)}:\n{answer.stderr}")

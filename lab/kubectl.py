@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lab.errors import CommandFailed
+from lab.errors import CommandError
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Kubectl:
         stdin: str | None = None,
         timeout: float = 120.0,
     ) -> str:
-        """Run `kubectl ARGUMENTS` and return its output. Raises CommandFailed with its stderr."""
+        """Run `kubectl ARGUMENTS` and return its output. Raises CommandError with its stderr."""
         command = [
             str(self.program),
             f"--kubeconfig={self.kubeconfig}",
@@ -37,11 +37,9 @@ class Kubectl:
             *([f"--namespace={namespace}"] if namespace else []),
             *arguments,
         ]
-        answer = subprocess.run(
-            command, input=stdin, capture_output=True, text=True, timeout=timeout
-        )
+        answer = subprocess.run(command, check=False, input=stdin, capture_output=True, text=True, timeout=timeout)
         if answer.returncode:
-            raise CommandFailed(f"kubectl {' '.join(arguments)}: {answer.stderr.strip()}")
+            raise CommandError(f"kubectl {' '.join(arguments)}: {answer.stderr.strip()}")
         return answer.stdout
 
     def apply(self, manifest: str | Path, *, namespace: str | None = None) -> str:

@@ -12,16 +12,14 @@ import urllib.parse
 import urllib.request
 from typing import Any
 
-from lab.errors import CommandFailed
+from lab.errors import CommandError
 
 # Health endpoints of the control plane use certificates that each program makes for itself.
 _UNVERIFIED = ssl.create_default_context()
 _UNVERIFIED.check_hostname = False
 _UNVERIFIED.verify_mode = ssl.CERT_NONE
 
-_OPENER = urllib.request.build_opener(
-    urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=_UNVERIFIED)
-)
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=_UNVERIFIED))
 
 
 def answers(url: str, *, token: str | None = None, timeout: float = 2.0) -> bool:
@@ -45,7 +43,7 @@ def call(
 ) -> Any:
     """Send a JSON request and return the decoded answer (None when it is empty).
 
-    Raises CommandFailed with the server's text when it refuses or cannot be reached.
+    Raises CommandError with the server's text when it refuses or cannot be reached.
     """
     if parameters:
         url = f"{url}?{urllib.parse.urlencode(parameters)}"
@@ -61,6 +59,6 @@ def _send(request: urllib.request.Request, timeout: float) -> bytes:
             return bytes(response.read())
     except urllib.error.HTTPError as error:
         said = error.read().decode(errors="replace")[:2000]
-        raise CommandFailed(f"{request.full_url}: HTTP {error.code}: {said}") from error
+        raise CommandError(f"{request.full_url}: HTTP {error.code}: {said}") from error
     except OSError as error:
-        raise CommandFailed(f"{request.full_url}: {error}") from error
+        raise CommandError(f"{request.full_url}: {error}") from error

@@ -99,21 +99,17 @@ class Prometheus:
     def remove_job(self, name: str) -> None:
         """Scrape a job no more."""
         body = self._configuration()
-        body["scrape_configs"] = [
-            one for one in body["scrape_configs"] if one["job_name"] != name
-        ]
+        body["scrape_configs"] = [one for one in body["scrape_configs"] if one["job_name"] != name]
         self.configure(body)
 
     def configure(self, body: dict[str, Any]) -> None:
-        """Replace the whole configuration. Raises CommandFailed when Prometheus refuses it."""
+        """Replace the whole configuration. Raises CommandError when Prometheus refuses it."""
         write_secret(self.start_order.plane.layout.prometheus_config, yaml.safe_dump(body))
         loopback.call(f"{self.url}/-/reload", method="POST")
 
     def await_value(self, expression: str, *, timeout: float = 30.0) -> float:
         """Wait until `expression` has a value that is not zero, and return it."""
-        return waiting.until(
-            lambda: self.value(expression), f"a value of {expression}", timeout=timeout, every=0.2
-        )
+        return waiting.until(lambda: self.value(expression), f"a value of {expression}", timeout=timeout, every=0.2)
 
     def _configuration(self) -> dict[str, Any]:
         text = self.start_order.plane.layout.prometheus_config.read_text()

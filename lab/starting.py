@@ -16,7 +16,7 @@ from pathlib import Path
 
 from lab import external, kind, locations, prometheus, state
 from lab.cluster import Lab, attach
-from lab.errors import LabError, NotRunning
+from lab.errors import LabError, NotRunningError
 from lab.plane import startup
 from lab.plane.layout import ports_from
 from lab.plane.startup import Start
@@ -54,11 +54,11 @@ def start_named(name: str, wish: Wish | None = None) -> Lab:
 
 
 def find(name: str) -> Lab:
-    """Return the running lab `name`. Raises NotRunning, after removing what a dead one left."""
+    """Return the running lab `name`. Raises NotRunningError, after removing what a dead one left."""
     folder = locations.named_labs() / name
     try:
         return attach(folder)
-    except NotRunning:
+    except NotRunningError:
         clean_if_dead(folder)
         raise
 

@@ -9,7 +9,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from lab.errors import NotRunning
+from lab.errors import NotRunningError
 from lab.plane.commands import Plane
 from lab.plane.credentials import write_secret
 from lab.plane.layout import Layout, Ports
@@ -37,11 +37,11 @@ def write(folder: Path, state: State) -> None:
 
 
 def read(folder: Path) -> State:
-    """Return the state of the lab in `folder`. Raises NotRunning when there is none."""
+    """Return the state of the lab in `folder`. Raises NotRunningError when there is none."""
     try:
         body = json.loads(Layout(folder).state.read_text())
     except FileNotFoundError as error:
-        raise NotRunning(f"no lab in {folder}") from error
+        raise NotRunningError(f"no lab in {folder}") from error
     return State(
         flavour=body["flavour"],
         supervisor=body["supervisor"],

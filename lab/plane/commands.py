@@ -24,10 +24,12 @@ class Plane:
     assets: dict[str, Path]
 
     def program(self, name: str) -> str:
+        """Return the path of a program."""
         return str(self.programs[name])
 
     @property
     def server(self) -> str:
+        """Return the API server's address."""
         return f"https://{_HERE}:{self.ports.api_server}"
 
 

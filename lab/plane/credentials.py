@@ -69,4 +69,4 @@ def write_secret(path: Path, text: str) -> None:
     handle = os.open(half, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
     with os.fdopen(handle, "w") as file:
         file.write(text)
-    os.replace(half, path)
+    half.replace(path)

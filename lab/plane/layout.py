@@ -37,38 +37,48 @@ class Layout:
 
     @property
     def admin_kubeconfig(self) -> Path:
+        """Return the administrator's kubeconfig."""
         return self.folder / "kubeconfig"
 
     @property
     def tokens(self) -> Path:
+        """Return the API server's token file."""
         return self.folder / "tokens.csv"
 
     @property
     def service_account_key(self) -> Path:
+        """Return the key that signs service-account tokens."""
         return self.folder / "service-accounts.key"
 
     @property
     def certificates(self) -> Path:
+        """Return the folder of the API server's own certificate."""
         return self.folder / "certificates"
 
     @property
     def server_certificate(self) -> Path:
+        """Return the certificate that clients trust."""
         return self.certificates / "apiserver.crt"
 
     @property
     def prometheus_config(self) -> Path:
+        """Return Prometheus' configuration."""
         return self.folder / "prometheus.yml"
 
     @property
     def kubectl_cache(self) -> Path:
+        """Return kubectl's discovery cache."""
         return self.folder / "kubectl-cache"
 
     @property
     def state(self) -> Path:
+        """Return what the lab wrote down about itself."""
         return self.folder / "state.json"
 
     def data(self, program: str) -> Path:
+        """Return the data folder of `program`."""
         return self.folder / "data" / program
 
     def identity(self, namespace: str, name: str) -> Path:
+        """Return the kubeconfig of a ServiceAccount."""
         return self.folder / "identities" / f"{namespace}-{name}.kubeconfig"

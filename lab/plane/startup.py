@@ -13,7 +13,7 @@ from pathlib import Path
 import yaml
 
 from lab import loopback, waiting
-from lab.errors import LabError, StartFailed
+from lab.errors import LabError, StartError
 from lab.kubectl import Kubectl
 from lab.plane import commands, credentials
 from lab.plane.commands import Plane
@@ -37,20 +37,20 @@ class Start:
         self.supervision.start(name, argv)
 
     def await_ready(self, name: str, probe: Callable[[], bool]) -> None:
-        """Wait until `probe` is true. Raises StartFailed when `name` dies or takes too long."""
+        """Wait until `probe` is true. Raises StartError when `name` dies or takes too long."""
 
         def look() -> bool:
             if not self.supervision.is_running(name):
-                raise StartFailed(f"{name} died:\n{self.supervision.last_lines(name)}")
+                raise StartError(f"{name} died:\n{self.supervision.last_lines(name)}")
             return probe()
 
         try:
             waiting.until(look, f"{name} to be ready", timeout=_PATIENCE_SECONDS)
-        except StartFailed:
+        except StartError:
             raise
         except LabError as error:
             said = self.supervision.last_lines(name)
-            raise StartFailed(f"{error}. Its last lines:\n{said}") from error
+            raise StartError(f"{error}. Its last lines:\n{said}") from error
 
 
 def bring_up(start: Start, *, nodes: int) -> None:
@@ -60,9 +60,7 @@ def bring_up(start: Start, *, nodes: int) -> None:
     start.run("etcd", commands.etcd(plane))
     start.await_ready("etcd", lambda: loopback.answers(_health(plane.ports.etcd)))
     start.run("kube-apiserver", commands.api_server(plane))
-    start.await_ready(
-        "kube-apiserver", lambda: loopback.answers(f"{plane.server}/readyz", token=token)
-    )
+    start.await_ready("kube-apiserver", lambda: loopback.answers(f"{plane.server}/readyz", token=token))
     _write_admin(plane, token)
     # These two only watch; they find nodes, namespaces and kinds as they come.
     start.run("kube-controller-manager", commands.controller_manager(plane))
@@ -142,10 +140,7 @@ def _write_admin(plane: Plane, token: str) -> None:
 
 
 def _namespaces() -> list[dict[str, object]]:
-    return [
-        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
-        for name in NAMESPACES
-    ]
+    return [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in NAMESPACES]
 
 
 def _nodes(count: int) -> list[dict[str, object]]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from lab import locations, waiting
-from lab.errors import LabError, NotRunning
+from lab.errors import LabError, NotRunningError
 from lab.processes import control
 
 _LINES_SHOWN = 20
@@ -68,14 +68,14 @@ class Supervision:
         """End all programs and the supervisor. Nothing happens when it is gone already."""
         try:
             self._ask("shutdown", timeout=30)
-        except NotRunning:
+        except NotRunningError:
             return
 
     def answers(self) -> bool:
         """Say whether there is a supervisor."""
         try:
             self._ask("list")
-        except NotRunning:
+        except NotRunningError:
             return False
         return True
 
@@ -93,9 +93,9 @@ class Supervision:
                 with connection.makefile("rb") as stream:
                     line = stream.readline()
         except OSError as error:
-            raise NotRunning(f"no supervisor in {self.folder}: {error}") from error
+            raise NotRunningError(f"no supervisor in {self.folder}: {error}") from error
         if not line:
-            raise NotRunning(f"the supervisor of {self.folder} ended while it was asked")
+            raise NotRunningError(f"the supervisor of {self.folder} ended while it was asked")
         answer: dict[str, Any] = json.loads(line)
         if "error" in answer:
             raise LabError(str(answer["error"]))

@@ -19,8 +19,8 @@ def _short(folder: Path) -> Iterator[str]:
     """Yield an address of the socket that fits the 108 bytes which Linux has for it."""
     handle = os.open(folder, os.O_RDONLY)
     try:
-        by_handle = f"/proc/self/fd/{handle}/{_NAME}"
-        yield by_handle if os.path.isdir(os.path.dirname(by_handle)) else str(folder / _NAME)
+        by_handle = Path(f"/proc/self/fd/{handle}")
+        yield str((by_handle if by_handle.is_dir() else folder) / _NAME)
     finally:
         os.close(handle)
 
@@ -32,7 +32,7 @@ def bound(folder: Path) -> Iterator[socket.socket]:
     with socket.socket(socket.AF_UNIX) as door:
         with _short(folder) as address:
             door.bind(address)
-        os.chmod(folder / _NAME, 0o600)
+        (folder / _NAME).chmod(0o600)
         door.listen(16)
         yield door
     (folder / _NAME).unlink(missing_ok=True)

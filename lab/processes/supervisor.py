@@ -59,7 +59,7 @@ class Supervisor:
                 cwd=self.folder,
                 env={**os.environ, **environment},
                 start_new_session=True,
-                preexec_fn=die_with_parent(),
+                preexec_fn=die_with_parent(),  # noqa: PLW1509  (this process has one thread)
             )
         self._children[name] = _Child(process, argv)
         return {"pid": process.pid}
@@ -89,8 +89,7 @@ class Supervisor:
     def list(self) -> dict[str, Any]:
         """Return every child ever started: its pid, and its exit code once it has ended."""
         return {
-            name: {"pid": child.process.pid, "exit": child.process.poll()}
-            for name, child in self._children.items()
+            name: {"pid": child.process.pid, "exit": child.process.poll()} for name, child in self._children.items()
         }
 
     def disown(self) -> dict[str, Any]:

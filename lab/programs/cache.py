@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab import locations
-from lab.errors import ToolchainMissing
+from lab.errors import ToolchainError
 from lab.programs import progress, table, toolchain
 
 _COMPLETE = "complete"
@@ -46,7 +46,7 @@ class _Count:
 def install(show: progress.Display | None = None) -> Installed:
     """Return all programs and assets, building what is neither cached nor allowed from the PATH.
 
-    Raises ToolchainMissing or BuildFailed when something must be built and cannot be.
+    Raises ToolchainError or BuildError when something must be built and cannot be.
     """
     show = show or progress.display()
     found = _from_path(table.PROGRAMS)
@@ -85,7 +85,7 @@ def ensure_group(
     # module versions will do when there is no Go to compare its version with.
     try:
         go = toolchain.toolchain(module)
-    except ToolchainMissing:
+    except ToolchainError:
         known = _last_complete(group, wanted)
         if known is None:
             raise
@@ -127,7 +127,7 @@ def _build(folder: Path, module: Path, program: table.Program, go: Path) -> None
         leftover.unlink(missing_ok=True)
     half = binaries / f".{program.name}.{os.getpid()}"
     toolchain.build(go, module, program.package, half, program.stamps)
-    os.replace(half, binaries / program.name)
+    half.replace(binaries / program.name)
 
 
 def _copy_asset(folder: Path, module: Path, asset: table.Asset, go: Path) -> None:
@@ -142,7 +142,7 @@ def _copy_asset(folder: Path, module: Path, asset: table.Asset, go: Path) -> Non
         # A kustomization is an instruction for another tool, not an object.
         if file.name != "kustomization.yaml":
             (half / file.name).write_bytes(file.read_bytes())
-    os.replace(half, target)
+    half.replace(target)
 
 
 def _assets(group: str) -> list[table.Asset]:
@@ -166,7 +166,7 @@ def _from_path(programs: Iterable[table.Program]) -> dict[str, Path]:
 
 def _starts(path: str) -> bool:
     try:
-        answer = subprocess.run([path, "--version"], capture_output=True, timeout=10)
+        answer = subprocess.run([path, "--version"], check=False, capture_output=True, timeout=10)
     except (OSError, subprocess.TimeoutExpired):
         return False
     return answer.returncode == 0
@@ -182,7 +182,7 @@ def _remember(group: str, folder: Path) -> None:
     if not pointer.exists() or pointer.read_text() != folder.name:
         half = pointer.with_suffix(f".{os.getpid()}")
         half.write_text(folder.name)
-        os.replace(half, pointer)
+        half.replace(pointer)
 
 
 def _last_complete(group: str, programs: Iterable[table.Program]) -> Path | None:

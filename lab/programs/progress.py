@@ -32,10 +32,12 @@ class Lines:
     """Plain lines on stderr, one when a step begins and one when it ends."""
 
     def note(self, text: str) -> None:
+        """Say one sentence."""
         print(f"lab: {text}", file=sys.stderr, flush=True)
 
     @contextmanager
     def step(self, text: str, position: str) -> Iterator[None]:
+        """Say what is going on while it is."""
         self.note(f"[{position}] {text} ...")
         began = time.monotonic()
         yield
@@ -49,10 +51,12 @@ class Live:
         self._console = Console(stderr=True)
 
     def note(self, text: str) -> None:
+        """Say one sentence."""
         self._console.print(text)
 
     @contextmanager
     def step(self, text: str, position: str) -> Iterator[None]:
+        """Say what is going on while it is."""
         columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
         # rich reads square brackets as markup, hence round ones.
         with Progress(*columns, console=self._console) as progress:

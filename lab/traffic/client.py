@@ -63,15 +63,11 @@ class WorldClient:
         """Change how many requests a blue/green preview gets (5 a second unless set)."""
         self._turn("demand", namespace, rollout, preview_requests_per_second=requests_per_second)
 
-    def silence(
-        self, namespace: str, rollout: str, version: str | None = None, *, silent: bool = True
-    ) -> None:
+    def silence(self, namespace: str, rollout: str, version: str | None = None, *, silent: bool = True) -> None:
         """Export nothing for `version`, though it goes on serving; `silent=False` ends that."""
         self._turn("behaviour", namespace, rollout, version=version, silent=silent)
 
-    def misroute(
-        self, namespace: str, rollout: str, shares: Mapping[str, float] | None
-    ) -> None:
+    def misroute(self, namespace: str, rollout: str, shares: Mapping[str, float] | None) -> None:
         """Route by `shares` (image or hash to 0..1) whatever Argo set; None obeys Argo again."""
         self._turn("shares", namespace, rollout, shares=None if shares is None else dict(shares))
 

@@ -28,9 +28,7 @@ class Counters:
     buckets: list[int] = field(default_factory=lambda: [0] * len(_BOUNDS))
     seconds: float = 0.0
 
-    def serve(
-        self, generator: random.Random, mean: float, error_ratio: float, latency: Latency
-    ) -> tuple[int, int]:
+    def serve(self, generator: random.Random, mean: float, error_ratio: float, latency: Latency) -> tuple[int, int]:
         """Let `mean` expected requests arrive; return how many were bad, and how many in all."""
         # Two independent Poisson streams are one thinned stream, without drawing a binomial.
         bad = poisson(generator, mean * error_ratio)
@@ -67,9 +65,7 @@ class Counters:
         yield f"{DURATION}_count{{{labels}}} {sum(self.buckets)}"
 
 
-def _deal(
-    generator: random.Random, requests: int, shares: tuple[float, ...]
-) -> Iterator[int]:
+def _deal(generator: random.Random, requests: int, shares: tuple[float, ...]) -> Iterator[int]:
     """Yield how many of `requests` fall into each share.
 
     Each bucket takes from what is left a normal approximation of its binomial part; with hundreds

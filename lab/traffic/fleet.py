@@ -89,8 +89,5 @@ def _pod(body: Mapping[str, Any]) -> Pod:
         life=(metadata["uid"], restarts),
         version=metadata["labels"][HASH_LABEL],
         images=tuple(container["image"] for container in body["spec"]["containers"]),
-        ready=any(
-            one["type"] == "Ready" and one["status"] == "True"
-            for one in status.get("conditions", ())
-        ),
+        ready=any(one["type"] == "Ready" and one["status"] == "True" for one in status.get("conditions", ())),
     )

@@ -26,7 +26,7 @@ class Connection:
 
     def __init__(self, kubeconfig: Path) -> None:
         configuration = client.Configuration()
-        kubernetes.config.load_kube_config(
+        kubernetes.config.load_kube_config(  # type: ignore[no-untyped-call]
             config_file=str(kubeconfig), client_configuration=configuration
         )
         self._configuration = configuration

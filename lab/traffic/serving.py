@@ -57,7 +57,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        turns = {
+        turns: dict[str, Callable[..., None]] = {
             "/v1/behaviour": self.server.world.set_behaviour,
             "/v1/demand": self.server.world.set_demand,
             "/v1/shares": self.server.world.set_shares,
@@ -71,7 +71,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self._say(204, "", _TEXT)
 
-    def log_message(self, format: str, *arguments: object) -> None:
+    def log_message(self, *_: object) -> None:
         """Say nothing: one scrape a second would drown what matters."""
 
     def _say(self, status: int, text: str, kind: str) -> None:

@@ -99,9 +99,7 @@ class World:
             self._demands[rollout] = replace(
                 old,
                 requests_per_second=old.requests_per_second if live is None else live,
-                preview_requests_per_second=(
-                    old.preview_requests_per_second if preview is None else preview
-                ),
+                preview_requests_per_second=(old.preview_requests_per_second if preview is None else preview),
             )
 
     def set_shares(self, rollout: Key, shares: Mapping[str, float] | None) -> None:
@@ -138,10 +136,7 @@ class World:
 
     def _serve(self, service: Service, seconds: float) -> None:
         demand = self._demands.get(service.key, self._default_demand)
-        rates = {
-            version: share * demand.requests_per_second
-            for version, share in self._live(service, demand).items()
-        }
+        rates = {version: share * demand.requests_per_second for version, share in self._live(service, demand).items()}
         if service.split.preview:
             rates[service.split.preview] = demand.preview_requests_per_second
         for version, rate in rates.items():
@@ -163,9 +158,7 @@ class World:
     def _serve_pod(self, rollout: Key, pod: Pod, mean: float) -> None:
         behaviour = self._behaviour(rollout, pod.images, pod.version)
         counters = self._pods[pod.life][2]
-        bad, total = counters.serve(
-            self._generator, mean, behaviour.error_ratio, behaviour.latency
-        )
+        bad, total = counters.serve(self._generator, mean, behaviour.error_ratio, behaviour.latency)
         bad_before, total_before = self._totals[rollout].get(pod.version, (0, 0))
         self._totals[rollout][pod.version] = (bad_before + bad, total_before + total)
 
@@ -194,7 +187,4 @@ class World:
 
 
 def _labels(pod: Pod) -> str:
-    return (
-        f'namespace="{pod.namespace}",pod="{pod.name}",'
-        f'rollouts_pod_template_hash="{pod.version}"'
-    )
+    return f'namespace="{pod.namespace}",pod="{pod.name}",rollouts_pod_template_hash="{pod.version}"'

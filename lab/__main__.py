@@ -1,0 +1,8 @@
+"""`python -m lab`.
+
+Law: one call.
+"""
+
+from lab.cli import main
+
+main()
