@@ -15,7 +15,7 @@ def extract_field(body: Mapping[str, Any], path: str) -> str | None:
 
     Args:
 
-        path: such as ``metadata.labels['app']``, ``status.currentStepIndex`` or ``spec.template.spec.containers[0].image``.
+        path: such as ``metadata.labels['app']``, ``status.currentStepIndex`` or ``spec.replicas``.
     """
     value: Any = body
     for key in _keys(path):

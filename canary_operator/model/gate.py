@@ -28,9 +28,13 @@ class RolloutStatus(Document):
 class StepStatus(Document):
     """Where the Rollout is."""
 
-    index: int | None = Field(default=None, description="Argo's index of the current step, from 0; absent for blue/green.")
+    index: int | None = Field(
+        default=None, description="Argo's index of the current step, from 0; absent for blue/green."
+    )
     count: int = Field(default=0, description="Number of steps; 0 for blue/green.")
-    kind: str = Field(default="", description="Kind of the step, such as pause or setWeight; prePromotion for blue/green.")
+    kind: str = Field(
+        default="", description="Kind of the step, such as pause or setWeight; prePromotion for blue/green."
+    )
     weight: int | None = Field(default=None, description="The canary's share in percent as Argo reports it.")
 
 
@@ -69,6 +73,7 @@ class Evidence(Document):
     kind: Literal["Ratio", "Latency", "Condition"] = Field(description="Kind of the evidence.")
     source: str = Field(description="Where it is defined, such as AnalysisTemplate/error-rate-check.")
     digest: str = Field(description="Hash of the rendered definition; a change starts the evidence anew.")
+    since: str = Field(description="RFC 3339 time from which the evidence counts.")
     canary: Side | None = Field(default=None, description="Requests of the canary in evidence.")
     stable: Side | None = Field(default=None, description="Requests of the stable version in evidence.")
     value: str | None = Field(default=None, description="The last value in Argo's notation.")
@@ -85,13 +90,14 @@ class PauseStatus(Document):
 
     start_time: str = Field(description="When Argo began the pause (the user's start, without any hold).")
     step_index: int | None = Field(default=None, description="Index of the paused step; absent for blue/green.")
-    evidence_since: str = Field(description="RFC 3339 time from which measurements count.")
     telemetry_lost_since: str | None = Field(default=None, description="Since when Prometheus has not answered.")
     analysis_run: str = Field(default="", description="Name of the AnalysisRun that shows this pause.")
     verdict: str = Field(default="", description="The gate's verdict when the pause was last judged.")
     reason: str = Field(default="", description="The reason of that verdict.")
     message: str = Field(default="", description="The sentence of that verdict.")
-    left_by: str | None = Field(default=None, description="Who ended the pause: Gate, Person or Argo; absent while it lasts.")
+    left_by: str | None = Field(
+        default=None, description="Who ended the pause: Gate, Person or Argo; absent while it lasts."
+    )
 
 
 class Pending(Document):
@@ -103,7 +109,9 @@ class Pending(Document):
     pause_start: str | None = Field(default=None, description="The user's start of the pause that the action is about.")
     step_index: int | None = Field(default=None, description="Index of the step that the action is about.")
     pod_hash: str = Field(default="", description="Pod template hash that the action is about.")
-    verdict: str = Field(default="", description="The verdict that the action follows from, empty where it follows from none.")
+    verdict: str = Field(
+        default="", description="The verdict that the action follows from, empty where it follows from none."
+    )
     reason: str = Field(default="", description="The reason of that verdict.")
 
 
@@ -114,6 +122,7 @@ class LastAction(Pending):
         description="Applied; Stale: the object had moved on, nothing was written; Gone; Refused by the API server."
     )
     message: str = Field(default="", description="What the API server said, where it matters.")
+    nudged_at: str | None = Field(default=None, description="When Argo was last made to look at it again.")
 
 
 class HistoryEntry(Document):
@@ -147,7 +156,9 @@ class GateStatus(Document):
     step: StepStatus | None = Field(default=None, description="Where the Rollout is.")
     rollout_step: str = Field(default="", description="Step as Argo's own tools count, such as 3/8, from 0.")
     requests: int | None = Field(default=None, description="Requests of the canary in evidence, where known.")
-    verdict: str | None = Field(default=None, description="Promote, Hold or Abort; absent where there is nothing to judge.")
+    verdict: str | None = Field(
+        default=None, description="Promote, Hold or Abort; absent where there is nothing to judge."
+    )
     reason: str = Field(default="NotGated", description="Why, one CamelCase word.")
     message: str = Field(default="", description="Why, one sentence with numbers.")
     since: str | None = Field(default=None, description="RFC 3339 time since which verdict and reason stand.")

@@ -89,7 +89,8 @@ class TelemetryLoss(Document):
         "Prometheus with a large write-ahead log.",
     )
     then: Literal["Hold", "Abort"] = Field(
-        default="Hold", description="Hold or Abort; never a promotion. Default Hold: an outage is not the canary's fault."
+        default="Hold",
+        description="Hold or Abort; never a promotion. Default Hold: an outage is not the canary's fault.",
     )
 
 
@@ -122,9 +123,7 @@ class Override(Document):
 class CanaryGateSpec(Document):
     """What people may say to a gate. The gate itself is written by the operator."""
 
-    suspend: bool = Field(
-        default=False, description="True releases what the gate holds and stops gating this Rollout."
-    )
+    suspend: bool = Field(default=False, description="True releases what the gate holds and stops gating this Rollout.")
     override: Override | None = Field(default=None, description="A person's decision in place of the gate's.")
 
 
@@ -187,9 +186,7 @@ def _template(name: str) -> TemplateRef:
     if not slash:
         return TemplateRef(name)
     if scope != "cluster" or not rest or "/" in rest:
-        raise ConfigurationError(
-            f'annotation {PREFIX}analysis-templates: "{name}" is neither a name nor cluster/name'
-        )
+        raise ConfigurationError(f'annotation {PREFIX}analysis-templates: "{name}" is neither a name nor cluster/name')
     return TemplateRef(rest, cluster=True)
 
 

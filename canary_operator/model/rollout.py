@@ -246,7 +246,7 @@ def _auto_promotion_seconds(blue_green: Body | None) -> float | None:
 
 
 def _analyses(body: Body, canary: Body, blue_green: Body | None, status: Body) -> list[Analysis]:
-    found = [canary.get("analysis")] if canary.get("analysis") else []
+    found: list[Body] = [canary["analysis"]] if canary.get("analysis") else []
     found += [step["analysis"] for step in canary.get("steps") or () if step.get("analysis")]
     # After the promotion there is nothing left to gate: postPromotionAnalysis stays Argo's.
     if blue_green and blue_green.get("prePromotionAnalysis"):

@@ -1,0 +1,84 @@
+"""The command ``canary-operator``.
+
+Law: parses, calls, prints. One function for each command.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import canary_operator
+from canary_operator.cli.releasing import release_all
+from canary_operator.errors import OperatorError
+from canary_operator.settings import load_settings
+from canary_operator.telemetry import configure_logging
+from canary_operator.wiring import Operator
+
+app = typer.Typer(
+    name="canary-operator",
+    help="SLO-gated canary promotion for Argo Rollouts.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+ConfigFile = Annotated[Path | None, typer.Option("--config", help="The configuration file; defaults without one.")]
+Namespaces = Annotated[
+    list[str] | None, typer.Option("--namespace", "-n", help="Only this namespace; may be given several times.")
+]
+
+
+@app.command()
+def run(
+    config: ConfigFile = None,
+    namespace: Namespaces = None,
+    once: Annotated[bool, typer.Option("--once", help="Make one pass over all Rollouts and exit.")] = False,
+) -> None:
+    """Run the operator, in a cluster or with KUBECONFIG."""
+    configure_logging()
+    operator = Operator(load_settings(config), namespace or ())
+    if once:
+        raise typer.Exit(1 if asyncio.run(operator.once()) else 0)
+    asyncio.run(_serve(operator))
+    sys.stdout.flush()
+    # A request that hangs in a thread must not keep the process: its intention is written down.
+    os._exit(0)
+
+
+async def _serve(operator: Operator) -> None:
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await operator.run(stop)
+
+
+@app.command()
+def release(
+    namespace: Namespaces = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only name what would be released.")] = False,
+) -> None:
+    """Release every hold of the gate: to be run once the operator is stopped.
+
+    Each pause gets the start back that Argo gave it, so that the release goes on by its own timer, ungated.
+    """
+    raise typer.Exit(asyncio.run(release_all(namespace or [], dry_run)))
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    typer.echo(canary_operator.__version__)
+
+
+def main() -> None:
+    """Run the command line; a mistake of a person is one line and exit status 3."""
+    try:
+        app()
+    except OperatorError as error:
+        typer.echo(f"canary-operator: {error}", err=True)
+        sys.exit(3)

@@ -1,0 +1,176 @@
+"""Writing down what was decided: the CanaryGate, the chain of GateDecisions, Events, AnalysisRuns.
+
+Law: bodies come from journal/. A record that was already there is as good as one that was just written.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+
+from canary_operator.cluster import kinds
+from canary_operator.cluster.api import Api, Written
+from canary_operator.cluster.store import Store
+from canary_operator.engine.judged import JudgedMetric, judged_metrics
+from canary_operator.errors import ClusterRefused, ConfigurationError
+from canary_operator.journal import analysis_run, events, records
+from canary_operator.model.decision import Outcome, Snapshot
+from canary_operator.model.gate import GateStatus
+from canary_operator.model.record import GateDecisionSpec, RecordedAction
+from canary_operator.model.rollout import Body, RolloutRef
+
+log = structlog.get_logger()
+
+# GateDecisions of one Rollout beyond this many are deleted, oldest first, a batch at a time.
+KEPT_DECISIONS = 500
+_PRUNE_EVERY = 50
+
+
+class Scribe:
+    """Writes our own kinds, and tells the store what it has written."""
+
+    def __init__(self, api: Api, store: Store) -> None:
+        self._api = api
+        self._store = store
+
+    async def remember(self, snapshot: Snapshot, status: GateStatus) -> None:
+        """Write the status of the Rollout's CanaryGate, and create the gate where there is none.
+
+        Raises:
+
+            ClusterRefused: if the API server does not take it.
+        """
+        ref, uid = snapshot.rollout.ref, snapshot.rollout.fence.uid
+        gate = self._store.gate(ref)
+        if gate is None or not _is_owned(gate, uid):
+            gate = self._kept(await self._api.create_gate(ref, uid))
+        self._kept(await self._api.replace_gate_status(ref, gate["metadata"]["uid"], status))
+
+    def _kept(self, written: Written) -> Body:
+        if written.body is None:
+            raise ClusterRefused(f"CanaryGate: {written.outcome.value}: {written.message}")
+        self._store.put(kinds.CANARY_GATES, written.body)
+        return written.body
+
+    async def record(
+        self, snapshot: Snapshot, status: GateStatus, now: float, action: RecordedAction | None
+    ) -> GateStatus:
+        """Add a GateDecision to the gate's chain. Returns the status with the new head of the chain."""
+        ref = snapshot.rollout.ref
+        record = records.decision_record(snapshot, status, now, action)
+        written = await self._api.create_decision(ref.namespace, _decision_body(ref, record, snapshot))
+        if written.outcome is Outcome.STALE:
+            return await self._adopted(ref, status, record.rollout.uid)
+        if written.outcome is not Outcome.APPLIED:
+            log.error("decision_not_recorded", rollout=str(ref), outcome=written.outcome.value, message=written.message)
+            return status
+        if record.sequence % _PRUNE_EVERY == 0:
+            await self._prune(ref, record.rollout.uid, record.sequence - KEPT_DECISIONS)
+        return status.model_copy(update={"sequence": record.sequence, "record_hash": record.hash})
+
+    async def _adopted(self, ref: RolloutRef, status: GateStatus, uid: str) -> GateStatus:
+        """The head of the chain as it is stored: a crash had come between the record and the status."""
+        specs = [body["spec"] for body in await self._api.list_decisions(ref.namespace)]
+        own = [spec for spec in specs if spec["rollout"]["uid"] == uid]
+        head = max(own, key=lambda spec: int(spec["sequence"]))
+        return status.model_copy(update={"sequence": head["sequence"], "record_hash": head["hash"]})
+
+    async def _prune(self, ref: RolloutRef, uid: str, newest: int) -> None:
+        for body in await self._api.list_decisions(ref.namespace):
+            spec, meta = body["spec"], body["metadata"]
+            if spec["rollout"]["uid"] == uid and spec["sequence"] <= newest:
+                await self._api.delete_decision(ref.namespace, meta["name"], meta["uid"])
+
+    async def tell(self, ref: RolloutRef, status: GateStatus, now: float) -> None:
+        """Post the Event of a changed verdict; an equal one is counted."""
+        event = dict(events.verdict_event(ref, status, now))
+        written = await self._api.create_event(ref.namespace, event)
+        if written.outcome is Outcome.STALE:
+            again = {key: event[key] for key in ("message", "lastTimestamp", "type")}
+            written = await self._api.patch_event(ref.namespace, event["metadata"]["name"], again)
+        if written.outcome is not Outcome.APPLIED:
+            log.warning("event_not_posted", rollout=str(ref), outcome=written.outcome.value, message=written.message)
+
+    async def show(self, snapshot: Snapshot, status: GateStatus, now: float) -> GateStatus:
+        """Create or update the AnalysisRun of the judged pause. Returns the status with the run's name."""
+        pause, ref = status.pause, snapshot.rollout.ref
+        assert pause is not None
+        content = analysis_run.run_content(status, _metrics(snapshot), now)
+        if pause.analysis_run:
+            written = await self._api.patch_analysis_run(ref.namespace, pause.analysis_run, content)
+            self._complain(ref, written)
+            return status
+        name = await self._create_run(ref, status, content)
+        return status.model_copy(update={"pause": pause.model_copy(update={"analysis_run": name})})
+
+    async def _create_run(self, ref: RolloutRef, status: GateStatus, content: Mapping[str, Any]) -> str:
+        meta = analysis_run.run_metadata(ref, status)
+        runs = {body["metadata"]["name"]: body for body in await self._own_runs(ref, status)}
+        name = _free_name(analysis_run.run_name(ref, status), analysis_run.pause_key(status), runs)
+        if name in runs:
+            written = await self._api.patch_analysis_run(ref.namespace, name, content)
+        else:
+            body = {"apiVersion": kinds.ANALYSIS_RUNS.api_version, "kind": kinds.ANALYSIS_RUNS.kind, **content}
+            written = await self._api.create_analysis_run(ref.namespace, {**body, "metadata": {**meta, "name": name}})
+        self._complain(ref, written)
+        await self._prune_runs(ref, list(runs.values()))
+        return name
+
+    async def _own_runs(self, ref: RolloutRef, status: GateStatus) -> list[Body]:
+        assert status.rollout is not None
+        runs = await self._api.list_analysis_runs(ref.namespace)
+        return [
+            body for body in runs if body["metadata"]["labels"].get(analysis_run.ROLLOUT_LABEL) == status.rollout.uid
+        ]
+
+    async def _prune_runs(self, ref: RolloutRef, runs: list[Body]) -> None:
+        runs.sort(key=lambda body: str(body["metadata"]["creationTimestamp"]), reverse=True)
+        for body in runs[analysis_run.KEPT_RUNS - 1 :]:
+            await self._api.delete_analysis_run(ref.namespace, body["metadata"]["name"], body["metadata"]["uid"])
+
+    def _complain(self, ref: RolloutRef, written: Written) -> None:
+        if written.outcome is not Outcome.APPLIED:
+            log.warning(
+                "analysis_run_not_written", rollout=str(ref), outcome=written.outcome.value, message=written.message
+            )
+
+
+def _free_name(wanted: str, key: str, runs: Mapping[str, Body]) -> str:
+    """The name of the run of this very pause, else the first that is free: a retried release pauses here again."""
+    for name, body in runs.items():
+        same_pause = (body["metadata"].get("annotations") or {}).get(analysis_run.PAUSE_ANNOTATION) == key
+        if same_pause and re.sub(r"\.\d+$", "", name) == wanted:
+            return name
+    name, number = wanted, 1
+    while name in runs:
+        number += 1
+        name = f"{wanted}.{number}"
+    return name
+
+
+def _metrics(snapshot: Snapshot) -> tuple[JudgedMetric, ...]:
+    try:
+        return judged_metrics(snapshot)
+    except ConfigurationError:
+        return ()
+
+
+def _is_owned(gate: Body, uid: str) -> bool:
+    return any(owner.get("uid") == uid for owner in gate["metadata"].get("ownerReferences") or ())
+
+
+def _decision_body(ref: RolloutRef, record: GateDecisionSpec, snapshot: Snapshot) -> dict[str, Any]:
+    return {
+        "apiVersion": kinds.GATE_DECISIONS.api_version,
+        "kind": kinds.GATE_DECISIONS.kind,
+        "metadata": {
+            "name": records.record_name(ref, record),
+            "namespace": ref.namespace,
+            "labels": {
+                "app.kubernetes.io/managed-by": "canary-operator",
+                "canary-operator.io/rollout-uid": snapshot.rollout.fence.uid,
+            },
+        },
+        "spec": record.model_dump(mode="json", by_alias=True, exclude_none=True),
+    }

@@ -1,0 +1,5 @@
+"""The engine: deciding, and nothing else."""
+
+from canary_operator.engine.cycle import decide, plan
+
+__all__ = ["decide", "plan"]

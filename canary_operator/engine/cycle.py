@@ -1,0 +1,317 @@
+"""The engine never asks: it says what it would like to know, is told, and answers.
+
+``plan`` and ``decide`` are pure and total: the same snapshot, answers and time give the same decision.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from canary_operator.engine import acting, memory, policy, tables, telling
+from canary_operator.engine.gates import conditions
+from canary_operator.engine.judged import judged_metrics
+from canary_operator.engine.memory import Judgement
+from canary_operator.engine.situation import (
+    ArgoUndecided,
+    AtPause,
+    Ended,
+    NotGated,
+    Underway,
+    Unpausing,
+    held_pause,
+    is_about,
+    situate,
+)
+from canary_operator.errors import ConfigurationError
+from canary_operator.model import durations
+from canary_operator.model.decision import ActionKind, Decision, Snapshot
+from canary_operator.model.gate import GateStatus
+from canary_operator.model.pause import Hold
+from canary_operator.model.policy import SLOPolicySpec
+from canary_operator.model.samples import Query, Samples
+from canary_operator.model.verdict import Finding, HoldReason, Verdict, verdict_of
+
+
+def plan(snapshot: Snapshot, now: float) -> tuple[Query, ...]:
+    """The questions that are due at ``now``; none while something must be written first."""
+    at = situate(snapshot, now)
+    if not isinstance(at, AtPause) or snapshot.status.pending is not None:
+        return ()
+    if _must_write_first(snapshot, at, now):
+        return ()
+    try:
+        looks = _looks(snapshot, at, now)
+    except ConfigurationError:
+        return ()
+    queries = (look.query(now) for look in looks)
+    return tuple(query for query in queries if query is not None)
+
+
+def decide(snapshot: Snapshot, samples: Samples, now: float) -> Decision:
+    """What to do about one Rollout, why, and what to remember.
+
+    Args:
+
+        samples: the answers to what ``plan`` asked for; a missing answer holds.
+    """
+    if snapshot.status.pending is not None:
+        return _conclude(snapshot, now)
+    match situate(snapshot, now):
+        case NotGated(message):
+            return _let_go(snapshot, message, now)
+        case Ended(promoted):
+            return _end(snapshot, promoted, now)
+        case Underway(message):
+            return _watch(snapshot, Finding(HoldReason.COLLECTING, message), now)
+        case ArgoUndecided(message):
+            return _watch(snapshot, Finding(HoldReason.INCONCLUSIVE, message), now)
+        case Unpausing():
+            return _watch(snapshot, Finding(HoldReason.COLLECTING, "promoted; Argo moves on"), now)
+        case AtPause() as at if _another_pause_is_open(snapshot, at):
+            return _leave(snapshot, now)
+        case AtPause() as at if _must_write_first(snapshot, at, now):
+            return _hold_first(snapshot, at, now)
+        case AtPause() as at:
+            return _judge(snapshot, at, samples, now)
+
+
+def _conclude(snapshot: Snapshot, now: float) -> Decision:
+    """An action was begun and its reply is not known: the Rollout tells."""
+    pending = snapshot.status.pending
+    assert pending is not None
+    status = memory.concluded(snapshot.status, memory.outcome_of(pending, snapshot, now))
+    return Decision(None, status.message, (), None, status, next_look=now, concluded=True)
+
+
+def _let_go(snapshot: Snapshot, message: str, now: float) -> Decision:
+    """Outside a gated release nothing is judged, and what the gate still holds is released."""
+    status = memory.left(snapshot.status, snapshot.rollout)
+    if status != snapshot.status:
+        return Decision(None, message, (), None, status, next_look=now)
+    decision = Decision(None, message, (), None, memory.idle(snapshot, message), next_look=math.inf)
+    return _with_action(snapshot, decision, _release_of_ours(snapshot, now), now)
+
+
+def _release_of_ours(snapshot: Snapshot, now: float) -> ActionKind | None:
+    pause = held_pause(snapshot.rollout)
+    held = pause is not None and pause.hold(now) is not Hold.NONE
+    return ActionKind.RELEASE if held else None
+
+
+def _end(snapshot: Snapshot, promoted: bool, now: float) -> Decision:
+    status = memory.ended(snapshot, promoted, now)
+    decision = Decision(None, status.message, (), None, status, next_look=math.inf)
+    if promoted or snapshot.rollout.abort_seen:
+        return decision
+    return _with_nudge(snapshot, decision, (ActionKind.ABORT,), now)
+
+
+def _watch(snapshot: Snapshot, finding: Finding, now: float) -> Decision:
+    """Between pauses: only a person's override or a mistake has a say; an abort can come at any time."""
+    if snapshot.status.pause is not None and snapshot.status.pause.left_by is None:
+        return _leave(snapshot, now)
+    finding = _overridden(snapshot, _mistaken(snapshot) or finding, now)
+    status = memory.judging(_of_this_release(snapshot), Judgement(finding), now)
+    decision = Decision(
+        finding.reason, finding.message, (finding,), None, status, next_look=now + snapshot.evaluation_interval
+    )
+    if verdict_of(finding.reason) is Verdict.ABORT and memory.enforcing(snapshot):
+        return _with_action(snapshot, decision, ActionKind.ABORT, now)
+    return _with_nudge(snapshot, decision, (ActionKind.PROMOTE, ActionKind.RELEASE), now)
+
+
+def _another_pause_is_open(snapshot: Snapshot, at: AtPause) -> bool:
+    pause = snapshot.status.pause
+    if pause is None or pause.left_by is not None:
+        return False
+    same = memory.is_same_pause(pause, snapshot.rollout, at) and is_about(snapshot.status, snapshot.rollout)
+    return not same
+
+
+def _leave(snapshot: Snapshot, now: float) -> Decision:
+    """The pause that was judged is over: say who ended it before anything else is remembered."""
+    status = memory.left(snapshot.status, snapshot.rollout)
+    return Decision(None, status.message, (), None, status, next_look=now)
+
+
+def _must_write_first(snapshot: Snapshot, at: AtPause, now: float) -> bool:
+    if not memory.enforcing(snapshot) or at.user_end is None:
+        return False
+    return acting.first_of_all(snapshot, at, now) is not None or at.hold is Hold.WRITTEN
+
+
+def _hold_first(snapshot: Snapshot, at: AtPause, now: float) -> Decision:
+    """A timed pause is held before anything is asked: evidence may take longer than the pause."""
+    known = _begun(snapshot, at)
+    finding = Finding(HoldReason.COLLECTING, f"held at {memory.place(snapshot.rollout)}: the pause has just begun")
+    status = memory.judging(known, Judgement(finding), now)
+    decision = Decision(
+        finding.reason, finding.message, (finding,), None, status, next_look=acting.confirm_at(snapshot, now)
+    )
+    kind = acting.first_of_all(snapshot, at, now)
+    return decision if kind is None else _with_action(snapshot, decision, kind, now)
+
+
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """What the gates said at a pause, under which policy, and when the next look is due."""
+
+    policy: SLOPolicySpec
+    judgement: Judgement
+    next_due: float
+
+
+def _judge(snapshot: Snapshot, at: AtPause, samples: Samples, now: float) -> Decision:
+    known = _begun(snapshot, at)
+    heard = _hear(known, at, samples, now)
+    finding = _ruled(known, at, heard, now)
+    told = telling.sentence(snapshot, at, heard.policy, finding, now)
+    told += telling.next_look(verdict_of(finding.reason), heard.next_due - now)
+    judgement = replace(heard.judgement, finding=replace(finding, message=told))
+    lost = heard.judgement.finding.reason is HoldReason.TELEMETRY_UNAVAILABLE
+    status = memory.noted(memory.judging(known, judgement, now), now, telemetry_lost=lost)
+    decision = Decision(
+        finding.reason,
+        judgement.finding.message,
+        heard.judgement.findings,
+        None,
+        status,
+        next_look=_next_look(snapshot, at, heard, now),
+    )
+    return _with_action(snapshot, decision, _action_at(snapshot, at, heard.policy, finding, now), now, at)
+
+
+def _hear(snapshot: Snapshot, at: AtPause, samples: Samples, now: float) -> _Heard:
+    """All findings at this pause. A mistake of a person is one of them and keeps the evidence so far."""
+    try:
+        rules = policy.effective_policy(snapshot)
+        looks = _looks(snapshot, at, now)
+    except ConfigurationError as error:
+        finding = Finding(HoldReason.CONFIGURATION_ERROR, str(error))
+        judgement = Judgement(finding, (finding,), snapshot.status.evidence)
+        return _Heard(SLOPolicySpec(), judgement, now + snapshot.evaluation_interval)
+    return _listened(rules, looks, at, samples, now)
+
+
+def _listened(
+    rules: SLOPolicySpec, looks: Sequence[conditions.Look], at: AtPause, samples: Samples, now: float
+) -> _Heard:
+    judged = [conditions.judge(look, samples, now, rules.timing.min_measurements) for look in looks]
+    findings = [finding for look, (_, finding) in zip(looks, judged, strict=True) if look.metric.counts]
+    evidence = tuple(item for item, _ in judged)
+    warm_until = at.user_start + rules.timing.warm_up
+    if now < warm_until:
+        findings = [Finding(HoldReason.WARM_UP, f"warming up for {durations.format_duration(warm_until - now)} more")]
+    due = [after.due for after in conditions.looks([look.metric for look in looks], evidence, warm_until, now)]
+    next_due = min((each for each in due if each is not None), default=math.inf)
+    return _Heard(rules, Judgement(tables.strongest(findings), tuple(findings), evidence), next_due)
+
+
+def _looks(snapshot: Snapshot, at: AtPause, now: float) -> list[conditions.Look]:
+    if (mistake := _mistaken(snapshot)) is not None:
+        raise ConfigurationError(mistake.message)
+    start = at.user_start + policy.effective_policy(snapshot).timing.warm_up
+    known = _begun(snapshot, at).status.evidence
+    return conditions.looks(judged_metrics(snapshot), known, start, now)
+
+
+def _ruled(snapshot: Snapshot, at: AtPause, heard: _Heard, now: float) -> Finding:
+    """The finding after the policy: lost telemetry, maxHold, failAction, and above all a person."""
+    rules, finding = heard.policy, heard.judgement.finding
+    pause = snapshot.status.pause
+    if pause is not None and pause.telemetry_lost_since is not None:
+        lost_for = now - durations.parse_time(pause.telemetry_lost_since)
+        finding = policy.escalated(finding, rules, lost_for)
+    if now >= at.user_start + rules.timing.max_hold:
+        finding = policy.at_max_hold(finding, rules, _has_measurements(heard.judgement))
+    return _overridden(snapshot, policy.softened(finding, rules), now)
+
+
+def _has_measurements(judgement: Judgement) -> bool:
+    return bool(judgement.evidence) and all(
+        item.measurements is not None and item.measurements.successful > 0 for item in judgement.evidence or ()
+    )
+
+
+def _overridden(snapshot: Snapshot, finding: Finding, now: float) -> Finding:
+    override = policy.override_of(snapshot, now)
+    return finding if override is None else policy.overridden(override)
+
+
+def _mistaken(snapshot: Snapshot) -> Finding | None:
+    mistake = snapshot.opt_in.mistake or (snapshot.gate_spec if isinstance(snapshot.gate_spec, str) else "")
+    return Finding(HoldReason.CONFIGURATION_ERROR, mistake) if mistake else None
+
+
+def _action_at(
+    snapshot: Snapshot, at: AtPause, rules: SLOPolicySpec, finding: Finding, now: float
+) -> ActionKind | None:
+    if not memory.enforcing(snapshot):
+        return _release_of_ours(snapshot, now)
+    verdict, override = verdict_of(finding.reason), policy.override_of(snapshot, now)
+    if snapshot.rollout.paused and verdict is not Verdict.ABORT:
+        # A person paused the Rollout itself: it is theirs to let go.
+        return None
+    will = acting.Will(
+        verdict,
+        early=rules.timing.promote_early or override is not None,
+        ends_as_ungated=verdict is Verdict.ABORT and rules.fail_action == "Notify" and override is None,
+    )
+    return acting.at_pause(at, will, now)
+
+
+def _next_look(snapshot: Snapshot, at: AtPause, heard: _Heard, now: float) -> float:
+    soonest = now + snapshot.evaluation_interval
+    if heard.judgement.finding.reason is not HoldReason.TELEMETRY_UNAVAILABLE:
+        soonest = min(soonest, heard.next_due)
+    moments = [at.user_end or math.inf, at.user_start + heard.policy.timing.max_hold]
+    override = policy.override_of(snapshot, now)
+    if override is not None:
+        moments.append(durations.parse_time(override.expires_at))
+    return min([soonest, *(moment for moment in moments if moment > now)])
+
+
+def _begun(snapshot: Snapshot, at: AtPause) -> Snapshot:
+    known = _of_this_release(snapshot)
+    return memory.remembering(known, memory.begun(known.status, known, at))
+
+
+def _of_this_release(snapshot: Snapshot) -> Snapshot:
+    """A new release does not remember the pause or the evidence of the one before it."""
+    if is_about(snapshot.status, snapshot.rollout):
+        return snapshot
+    fresh = snapshot.status.model_copy(update={"pause": None, "evidence": (), "requests": None, "phase": "Idle"})
+    return memory.remembering(snapshot, fresh)
+
+
+def _with_action(
+    snapshot: Snapshot, decision: Decision, kind: ActionKind | None, now: float, at: AtPause | None = None
+) -> Decision:
+    if kind is None:
+        kinds = (ActionKind.RELEASE,) if at is not None and at.user_end is not None and now > at.user_end else ()
+        return _with_nudge(snapshot, decision, kinds, now)
+    verdict = None if decision.reason is None else verdict_of(decision.reason)
+    action = acting.action(snapshot, kind, now)
+    status: GateStatus = memory.intended(decision.status, action, now, verdict)
+    return replace(decision, action=action, status=status)
+
+
+def _with_nudge(snapshot: Snapshot, decision: Decision, kinds: tuple[ActionKind, ...], now: float) -> Decision:
+    """Argo can miss a write that lands while it writes itself; a harmless change makes it look again."""
+    last = snapshot.status.last_action
+    if not kinds or last is None or last.action not in {kind.value for kind in kinds}:
+        return decision
+    if last.pod_hash != snapshot.rollout.pod_hash or not memory.enforcing(snapshot):
+        return decision
+    if acting.nudge_due(snapshot, kinds, now) and _unconsumed(snapshot):
+        action = acting.action(snapshot, ActionKind.NUDGE, now)
+        return replace(decision, action=action, status=memory.nudged(decision.status, now))
+    soon = min(decision.next_look, now + acting.NUDGE_AFTER_SECONDS) if _unconsumed(snapshot) else decision.next_look
+    return replace(decision, next_look=soon)
+
+
+def _unconsumed(snapshot: Snapshot) -> bool:
+    rollout = snapshot.rollout
+    if rollout.aborted:
+        return not rollout.abort_seen
+    return rollout.controller_pause

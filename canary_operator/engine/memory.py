@@ -1,0 +1,320 @@
+"""What the gate remembers: the next status of a CanaryGate.
+
+Law: pure. A status is only ever made from the one before it; nothing is read from anywhere else.
+"""
+
+from dataclasses import dataclass, replace
+
+from canary_operator.engine.situation import AtPause
+from canary_operator.model import durations
+from canary_operator.model.decision import Action, ActionKind, Applied, Outcome, Snapshot
+from canary_operator.model.gate import (
+    HISTORY_LENGTH,
+    Condition,
+    Evidence,
+    GateStatus,
+    HistoryEntry,
+    LastAction,
+    PauseStatus,
+    Pending,
+    RolloutStatus,
+    StepStatus,
+)
+from canary_operator.model.pause import Hold
+from canary_operator.model.policy import Mode
+from canary_operator.model.rollout import Rollout, Strategy
+from canary_operator.model.verdict import Finding, HoldReason, Verdict, verdict_of
+
+PRE_PROMOTION = "prePromotion"
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a cycle found out: the finding that decides, all findings, the evidence behind them."""
+
+    finding: Finding
+    findings: tuple[Finding, ...] = ()
+    evidence: tuple[Evidence, ...] | None = None
+
+
+def idle(snapshot: Snapshot, message: str) -> GateStatus:
+    """The status outside a gated release: what is remembered of an earlier one goes."""
+    kept = snapshot.status
+    fresh = GateStatus(
+        mode=snapshot.opt_in.mode.value,
+        message=message,
+        history=kept.history,
+        last_action=kept.last_action,
+        pending=kept.pending,
+        sequence=kept.sequence,
+        record_hash=kept.record_hash,
+        observed_generation=snapshot.gate_generation,
+    )
+    return fresh.model_copy(update=where(snapshot.rollout))
+
+
+def judging(snapshot: Snapshot, judgement: Judgement, now: float) -> GateStatus:
+    """The status of a gated release in progress."""
+    status, finding = snapshot.status, judgement.finding
+    verdict = verdict_of(finding.reason)
+    since = status.since if _stands(status, finding) else durations.format_micro_time(now)
+    update: dict[str, object] = {
+        "phase": "Judging",
+        "mode": snapshot.opt_in.mode.value,
+        "verdict": verdict.value,
+        "reason": finding.reason.value,
+        "message": finding.message,
+        "since": since,
+        "ended_by": None,
+        "observed_generation": snapshot.gate_generation,
+        **where(snapshot.rollout),
+    }
+    if judgement.evidence is not None:
+        update |= {"evidence": judgement.evidence, "requests": _requests(judgement.evidence)}
+    judged = status.model_copy(update=update)
+    return _with_conditions(_with_history(judged, status, now), judgement, now)
+
+
+def where(rollout: Rollout) -> dict[str, object]:
+    """The fields that say which Rollout this is and where it stands."""
+    step = rollout.step
+    kind = PRE_PROMOTION if rollout.strategy is Strategy.BLUE_GREEN else step.kind.value if step else ""
+    index, count = rollout.step_index, len(rollout.steps)
+    return {
+        "rollout": RolloutStatus(
+            uid=rollout.fence.uid,
+            generation=rollout.fence.generation,
+            revision=rollout.revision,
+            pod_hash=rollout.pod_hash,
+            stable_hash=rollout.stable_hash,
+        ),
+        "step": StepStatus(index=index, count=count, kind=kind, weight=rollout.weight),
+        "rollout_step": "" if index is None else f"{index}/{count}",
+    }
+
+
+def place(rollout: Rollout) -> str:
+    """Where the Rollout stands, for a sentence: ``step 3/8 (25 %)``."""
+    spot = f"step {rollout.step_index}/{len(rollout.steps)}" if rollout.step_index is not None else "the promotion"
+    return spot if rollout.weight is None else f"{spot} ({rollout.weight} %)"
+
+
+def begun(status: GateStatus, snapshot: Snapshot, at: AtPause) -> GateStatus:
+    """The status with the pause that is being judged; a new pause starts without evidence."""
+    if is_same_pause(status.pause, snapshot.rollout, at):
+        return status
+    pause = PauseStatus(start_time=durations.format_time(at.user_start), step_index=snapshot.rollout.step_index)
+    return status.model_copy(update={"pause": pause, "evidence": (), "requests": None})
+
+
+def is_same_pause(pause: PauseStatus | None, rollout: Rollout, at: AtPause) -> bool:
+    """Whether the remembered pause is this one, and not left yet."""
+    if pause is None or pause.left_by is not None:
+        return False
+    return (pause.start_time, pause.step_index) == (durations.format_time(at.user_start), rollout.step_index)
+
+
+def left(status: GateStatus, rollout: Rollout) -> GateStatus:
+    """The status after a pause is over, with who ended it."""
+    pause = status.pause
+    if pause is None or pause.left_by is not None:
+        return status
+    return status.model_copy(update={"pause": pause.model_copy(update={"left_by": _who_left(status, rollout)})})
+
+
+def _who_left(status: GateStatus, rollout: Rollout) -> str:
+    last, pause = status.last_action, status.pause
+    ours = last is not None and pause is not None and last.pause_start == pause.start_time
+    if last is not None and ours and last.outcome == "Applied":
+        if last.action in {ActionKind.PROMOTE.value, ActionKind.RELEASE.value, ActionKind.ABORT.value}:
+            return "Gate" if last.verdict else "Person"
+        if last.action == ActionKind.HOLD.value:
+            # It was held and we did not let it go.
+            return _who_aborted(rollout) if rollout.aborted else "Person"
+    if rollout.aborted:
+        return _who_aborted(rollout)
+    return "Argo" if status.step is not None and _was_timed(status, rollout) else "Person"
+
+
+def _was_timed(status: GateStatus, rollout: Rollout) -> bool:
+    index = status.pause.step_index if status.pause else None
+    if index is None:
+        return rollout.auto_promotion_seconds is not None
+    return index < len(rollout.steps) and bool(rollout.steps[index].duration)
+
+
+def _who_aborted(rollout: Rollout) -> str:
+    # Argo appends its reason to the condition's message; a person's abort has none.
+    return "Argo" if ": " in rollout.abort_message else "Person"
+
+
+def ended(snapshot: Snapshot, promoted: bool, now: float) -> GateStatus:
+    """The status of a finished release: the verdict that decided stays until the next one."""
+    status = left(snapshot.status, snapshot.rollout)
+    if status.phase == "Ended":
+        return status.model_copy(update={"mode": snapshot.opt_in.mode.value, **where(snapshot.rollout)})
+    by = _ended_by(status, snapshot.rollout, promoted)
+    update: dict[str, object] = {"phase": "Ended", "ended_by": by, "mode": snapshot.opt_in.mode.value}
+    update |= where(snapshot.rollout)
+    pause = status.pause
+    if pause is not None and promoted and pause.verdict:
+        # Between the last pause and the end the gate only watched: what decided is the last pause's verdict.
+        update |= {"verdict": pause.verdict, "reason": pause.reason, "message": _closing(by, promoted, pause.message)}
+    else:
+        update |= {"message": _closing(by, promoted, status.message)}
+    done = status.model_copy(update=update)
+    if (done.verdict, done.reason) != (status.verdict, status.reason):
+        done = done.model_copy(update={"since": durations.format_micro_time(now)})
+    return done
+
+
+def _ended_by(status: GateStatus, rollout: Rollout, promoted: bool) -> str:
+    last = status.last_action
+    if not promoted:
+        gate = last is not None and last.action == ActionKind.ABORT.value and last.outcome == "Applied"
+        same = last is not None and last.pod_hash == rollout.pod_hash
+        return "Gate" if gate and same else _who_aborted(rollout)
+    if rollout.fence.promote_full:
+        return "Person"
+    return status.pause.left_by or "Argo" if status.pause else "Argo"
+
+
+def _closing(by: str, promoted: bool, message: str) -> str:
+    outcome = "promoted" if promoted else "aborted"
+    match by:
+        case "Gate":
+            return message
+        case "Argo":
+            return f"{outcome} by Argo; the gate's last word: {message}"
+        case _:
+            return f"{outcome} by a person; the gate's last word: {message}"
+
+
+def noted(status: GateStatus, now: float, telemetry_lost: bool) -> GateStatus:
+    """The status whose pause remembers its own verdict, and since when telemetry is missing."""
+    pause = status.pause
+    if pause is None:
+        return status
+    since = (pause.telemetry_lost_since or durations.format_micro_time(now)) if telemetry_lost else None
+    update = {
+        "verdict": status.verdict or "",
+        "reason": status.reason,
+        "message": status.message,
+        "telemetry_lost_since": since,
+    }
+    return status.model_copy(update={"pause": pause.model_copy(update=update)})
+
+
+def intended(status: GateStatus, action: Action, now: float, verdict: Verdict | None) -> GateStatus:
+    """The status that is written before an action: whoever comes next knows what was meant."""
+    pause = status.pause if status.pause is not None and status.pause.left_by is None else None
+    pending = Pending(
+        action=action.kind.value,
+        decision_id=action.decision_id,
+        at=durations.format_micro_time(now),
+        pause_start=pause.start_time if pause else None,
+        step_index=action.fence.step_index,
+        pod_hash=action.fence.pod_hash,
+        verdict=verdict.value if verdict else "",
+        reason=status.reason if verdict else "",
+    )
+    return status.model_copy(update={"pending": pending})
+
+
+def concluded(status: GateStatus, applied: Applied) -> GateStatus:
+    """The status after the outcome of the pending action is known."""
+    pending = status.pending
+    if pending is None:
+        return status
+    last = LastAction(**pending.model_dump(), outcome=applied.outcome.value, message=applied.message)
+    return status.model_copy(update={"pending": None, "last_action": last})
+
+
+def outcome_of(pending: Pending, snapshot: Snapshot, now: float) -> Applied:
+    """What became of an action whose reply was lost, told by the Rollout itself."""
+    rollout = snapshot.rollout
+    if rollout.pod_hash != pending.pod_hash:
+        return Applied(Outcome.STALE, "another revision had begun")
+    done = {
+        ActionKind.HOLD.value: any(pause.hold(now) is not Hold.NONE for pause in rollout.pauses),
+        ActionKind.RELEASE.value: all(pause.hold(now) is Hold.NONE for pause in rollout.pauses),
+        ActionKind.PROMOTE.value: not rollout.pauses or rollout.step_index != pending.step_index,
+        ActionKind.ABORT.value: rollout.aborted,
+    }[pending.action]
+    if done:
+        return Applied(Outcome.APPLIED, "concluded from the Rollout after the reply was lost")
+    return Applied(Outcome.STALE, "the write never arrived")
+
+
+def nudged(status: GateStatus, now: float) -> GateStatus:
+    """The status after Argo was made to look again."""
+    if status.last_action is None:
+        return status
+    at = durations.format_micro_time(now)
+    return status.model_copy(update={"last_action": status.last_action.model_copy(update={"nudged_at": at})})
+
+
+def _stands(status: GateStatus, finding: Finding) -> bool:
+    verdict = verdict_of(finding.reason).value
+    return status.phase == "Judging" and (status.verdict, status.reason) == (verdict, finding.reason.value)
+
+
+def _requests(evidence: tuple[Evidence, ...]) -> int | None:
+    totals = [item.canary.total for item in evidence if item.canary is not None]
+    return min(totals) if totals else None
+
+
+def _with_history(judged: GateStatus, before: GateStatus, now: float) -> GateStatus:
+    if judged.since == before.since:
+        return judged
+    entry = HistoryEntry(
+        at=durations.format_time(now),
+        step=judged.rollout_step,
+        weight=judged.step.weight if judged.step else None,
+        verdict=judged.verdict or "",
+        reason=judged.reason,
+        message=judged.message,
+    )
+    return judged.model_copy(update={"history": (*before.history, entry)[-HISTORY_LENGTH:]})
+
+
+def _with_conditions(status: GateStatus, judgement: Judgement, now: float) -> GateStatus:
+    reasons = {finding.reason for finding in (*judgement.findings, judgement.finding)}
+    lost = HoldReason.TELEMETRY_UNAVAILABLE in reasons
+    wanted = {
+        "Ready": ("False" if HoldReason.CONFIGURATION_ERROR in reasons else "True", status.reason),
+        "TelemetryAvailable": _telemetry(lost, judgement),
+        "EvidenceSufficient": ("True" if status.verdict == Verdict.PROMOTE.value else "False", status.reason),
+    }
+    old = {condition.type: condition for condition in status.conditions}
+    conditions = [
+        _condition(old.get(kind), kind, value, now, status.observed_generation) for kind, value in wanted.items()
+    ]
+    return status.model_copy(update={"conditions": tuple(conditions)})
+
+
+def _telemetry(lost: bool, judgement: Judgement) -> tuple[str, str]:
+    if lost:
+        return "False", HoldReason.TELEMETRY_UNAVAILABLE.value
+    return ("True", "Answered") if judgement.evidence else ("Unknown", "NotAsked")
+
+
+def _condition(
+    old: Condition | None, kind: str, value: tuple[str, str], now: float, generation: int | None
+) -> Condition:
+    state, reason = value
+    changed = old is None or old.status != state
+    at = durations.format_time(now) if changed or old is None else old.last_transition_time
+    return Condition.model_validate(
+        {"type": kind, "status": state, "reason": reason, "lastTransitionTime": at, "observedGeneration": generation}
+    )
+
+
+def enforcing(snapshot: Snapshot) -> bool:
+    """Whether the gate may act on the Rollout."""
+    return snapshot.opt_in.mode is Mode.ENFORCE
+
+
+def remembering(snapshot: Snapshot, status: GateStatus) -> Snapshot:
+    """The snapshot with another memory."""
+    return replace(snapshot, status=status)

@@ -1,0 +1,60 @@
+"""One Kubernetes Event for each change of the verdict.
+
+Law: pure. An Event is built only from a status that has been written.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from canary_operator.engine import tables
+from canary_operator.model import durations
+from canary_operator.model.gate import GateStatus
+from canary_operator.model.rollout import RolloutRef
+from canary_operator.model.verdict import AbortReason, Finding, HoldReason, PromoteReason, Reason
+
+COMPONENT = "canary-operator"
+_MAX_MESSAGE = 1024
+
+
+def verdict_event(ref: RolloutRef, status: GateStatus, now: float) -> Mapping[str, Any]:
+    """The Event on the Rollout that tells the verdict of ``status``.
+
+    Equal verdicts at one step of one release share a name, so that the API server shows a count, not a flood.
+    """
+    assert status.rollout is not None
+    at = durations.format_time(now)
+    return {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {"name": f"{ref.name[:200]}.{_key(status)}", "namespace": ref.namespace},
+        "involvedObject": {
+            "apiVersion": "argoproj.io/v1alpha1",
+            "kind": "Rollout",
+            "namespace": ref.namespace,
+            "name": ref.name,
+            "uid": status.rollout.uid,
+        },
+        "type": "Warning" if tables.needs_a_person(Finding(_reason(status), "")) else "Normal",
+        "reason": status.reason,
+        "message": f"{status.verdict}: {status.message}"[:_MAX_MESSAGE],
+        "source": {"component": COMPONENT},
+        "reportingComponent": COMPONENT,
+        "reportingInstance": COMPONENT,
+        "action": status.verdict,
+        "firstTimestamp": at,
+        "lastTimestamp": at,
+        "count": 1,
+    }
+
+
+def _key(status: GateStatus) -> str:
+    judged = status.rollout
+    start = status.pause.start_time if status.pause else ""
+    key = (judged.uid if judged else "", judged.pod_hash if judged else "", status.rollout_step, start)
+    return hashlib.sha256(repr((key, status.verdict, status.reason)).encode()).hexdigest()[:16]
+
+
+def _reason(status: GateStatus) -> Reason:
+    kinds: dict[str | None, type[Reason]] = {"Abort": AbortReason, "Hold": HoldReason, "Promote": PromoteReason}
+    return kinds[status.verdict](status.reason)

@@ -1,0 +1,144 @@
+"""The cycle of one Rollout: snapshot, plan, fetch, decide, apply, record.
+
+Law: this file tells the story; it judges nothing and knows no API. Whatever happens in between, a crash or a lost
+reply is told from the Rollout itself when the next cycle begins.
+"""
+
+import math
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass
+
+import structlog
+
+from canary_operator import engine
+from canary_operator.cluster.acting import perform
+from canary_operator.cluster.api import Api
+from canary_operator.cluster.scribe import Scribe
+from canary_operator.cluster.snapshot import Reader
+from canary_operator.engine import memory
+from canary_operator.model.decision import Applied, Decision, Snapshot
+from canary_operator.model.gate import GateStatus, LastAction
+from canary_operator.model.policy import Mode
+from canary_operator.model.record import RecordedAction
+from canary_operator.model.rollout import RolloutRef
+from canary_operator.model.samples import Query, Samples
+from canary_operator.telemetry import Telemetry
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What the cycle reads from and writes to, and what time it is (Unix seconds)."""
+
+    reader: Reader
+    fetch: Callable[[Collection[Query]], Awaitable[Samples]]
+    api: Api
+    scribe: Scribe
+    telemetry: Telemetry
+    clock: Callable[[], float]
+
+
+async def reconcile(world: World, ref: RolloutRef) -> float:
+    """Look at one Rollout once. Returns when to look again (Unix seconds, infinity for never).
+
+    Raises:
+
+        ClusterError: if something could not be read or written; nothing is lost by looking again.
+    """
+    # 1. What is known about it, at one moment.
+    now = world.clock()
+    snapshot = await world.reader.read(ref)
+    if snapshot is None:
+        world.telemetry.forget(ref)
+        return math.inf
+    # 2. What the engine would like to know.
+    queries = engine.plan(snapshot, now)
+    # 3. Prometheus answers, or says why not.
+    samples = await world.fetch(queries)
+    # 4. The decision: a function of what was seen and heard.
+    decision = engine.decide(snapshot, samples, now)
+    # 5. At most one guarded write to the Rollout.
+    applied = await apply(world, snapshot, decision)
+    # 6. Said and kept, now that the outcome is known.
+    await record(world, snapshot, decision, applied, now)
+    return decision.next_look
+
+
+async def apply(world: World, snapshot: Snapshot, decision: Decision) -> Applied | None:
+    """Carry out the decision's action, if it has one: first the intention is written, then the Rollout."""
+    if decision.action is None:
+        return None
+    if decision.status.pending is not None and _has_gate(snapshot):
+        await world.scribe.remember(snapshot, decision.status)
+    applied = await perform(world.api, decision.action)
+    world.telemetry.acted(decision.action, applied)
+    return applied
+
+
+async def record(world: World, snapshot: Snapshot, decision: Decision, applied: Applied | None, now: float) -> None:
+    """Write down what was decided and done, and tell it to whom it concerns."""
+    before, status = snapshot.status, decision.status
+    if not _has_gate(snapshot):
+        return
+    if applied is not None:
+        status = memory.concluded(status, applied)
+    verdict_changed = status.verdict is not None and status.since != before.since
+    if verdict_changed:
+        status = await world.scribe.record(snapshot, status, now, None)
+    action = _action_to_record(before, status)
+    if action is not None:
+        status = await world.scribe.record(snapshot, status, now, action)
+    if _is_shown(before, status):
+        status = await world.scribe.show(snapshot, status, now)
+    if status != before:
+        await world.scribe.remember(snapshot, status)
+    if verdict_changed:
+        await world.scribe.tell(snapshot.rollout.ref, status, now)
+        world.telemetry.decided(snapshot.rollout.ref, status)
+        _log_verdict(snapshot.rollout.ref, status)
+
+
+def _has_gate(snapshot: Snapshot) -> bool:
+    """Whether there is a CanaryGate to write to: a Rollout that never opted in has none."""
+    return snapshot.gate_generation is not None or snapshot.opt_in.mode is not Mode.OFF
+
+
+def _action_to_record(before: GateStatus, status: GateStatus) -> RecordedAction | None:
+    """The action whose outcome has just become known; both writes of a hold are one action."""
+    last = status.last_action
+    if last is None or last == before.last_action or _is_told(before.last_action, last):
+        return None
+    return RecordedAction.model_validate(
+        {"kind": last.action, "decisionId": last.decision_id, "outcome": last.outcome, "message": last.message}
+    )
+
+
+def _is_told(told: LastAction | None, last: LastAction) -> bool:
+    if told is None or told.decision_id != last.decision_id:
+        return False
+    return told.outcome == last.outcome
+
+
+def _is_shown(before: GateStatus, status: GateStatus) -> bool:
+    """Whether the AnalysisRun of the judged pause says something else than before."""
+    pause = status.pause
+    if pause is None or not pause.verdict:
+        return False
+    if pause.left_by is not None and (before.pause is None or before.pause.left_by is not None):
+        return False
+    return (before.pause, before.evidence) != (pause, status.evidence)
+
+
+def _log_verdict(ref: RolloutRef, status: GateStatus) -> None:
+    """The one canonical line of a decision."""
+    log.info(
+        "verdict",
+        rollout=str(ref),
+        mode=status.mode,
+        step=status.rollout_step,
+        weight=status.step.weight if status.step else None,
+        verdict=status.verdict,
+        reason=status.reason,
+        message=status.message,
+    )

@@ -1,0 +1,109 @@
+"""Every metric of the operator, and how it logs.
+
+Law: all names stand here. Whatever is counted has happened. Series of a Rollout go with it.
+"""
+
+import logging
+import sys
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+import canary_operator
+from canary_operator.model.decision import Action, ActionKind, Applied, Outcome
+from canary_operator.model.gate import GateStatus
+from canary_operator.model.rollout import RolloutRef
+from canary_operator.model.verdict import HoldReason
+
+ANSWERED = "Answered"
+
+
+class Telemetry:
+    """The operator's own metrics."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.looks = Counter("canary_operator_reconcile", "Looks at Rollouts.", ["result"], registry=self.registry)
+        self.look_seconds = Histogram(
+            "canary_operator_reconcile_duration_seconds", "Duration of a look.", registry=self.registry
+        )
+        self._decisions = Counter(
+            "canary_operator_decisions",
+            "Changes of the verdict.",
+            ["namespace", "rollout", "verdict", "reason"],
+            registry=self.registry,
+        )
+        self._actions = Counter(
+            "canary_operator_actions", "Writes to Rollouts.", ["action", "outcome"], registry=self.registry
+        )
+        self._queries = Counter(
+            "canary_operator_prometheus_queries",
+            "Questions to providers.",
+            ["provider", "outcome"],
+            registry=self.registry,
+        )
+        self._query_seconds = Histogram(
+            "canary_operator_prometheus_query_duration_seconds",
+            "Duration of a question.",
+            ["provider"],
+            registry=self.registry,
+        )
+        self.lag = Gauge(
+            "canary_operator_queue_lag_seconds", "Lateness of the most overdue Rollout.", registry=self.registry
+        )
+        build = Gauge("canary_operator_build_info", "The running version.", ["version"], registry=self.registry)
+        build.labels(canary_operator.__version__).set(1)
+        self._pre_set()
+
+    def _pre_set(self) -> None:
+        # A counter that appears with its first event loses that event in every rate().
+        for result in ("ok", "error"):
+            self.looks.labels(result)
+        for kind in ActionKind:
+            for outcome in Outcome:
+                self._actions.labels(kind.value, outcome.value)
+
+    def expect(self, provider: str) -> None:
+        """Begin the series of a provider at zero."""
+        for outcome in (ANSWERED, HoldReason.TELEMETRY_UNAVAILABLE.value, HoldReason.CONFIGURATION_ERROR.value):
+            self._queries.labels(provider, outcome)
+
+    def asked(self, provider: str, outcome: str, seconds: float) -> None:
+        """Count a question to a provider; called from threads."""
+        self._queries.labels(provider, outcome).inc()
+        self._query_seconds.labels(provider).observe(seconds)
+
+    def acted(self, action: Action, applied: Applied) -> None:
+        """Count a write whose outcome is known."""
+        self._actions.labels(action.kind.value, applied.outcome.value).inc()
+
+    def decided(self, ref: RolloutRef, status: GateStatus) -> None:
+        """Count a change of the verdict."""
+        self._decisions.labels(ref.namespace, ref.name, status.verdict or "", status.reason).inc()
+
+    def forget(self, ref: RolloutRef) -> None:
+        """Remove the series of a Rollout that is gone."""
+        self._decisions.remove_by_labels({"namespace": ref.namespace, "rollout": ref.name})
+
+
+def configure_logging() -> None:
+    """JSON lines on stdout; what kopf and the clients say passes through the same formatter."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processor=structlog.processors.JSONRenderer())
+    )
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    # kopf says every event of every object; the verdicts are what an operator's operator wants to read.
+    logging.getLogger("kopf").setLevel(logging.WARNING)
+    logging.getLogger("aiohttp.access").setLevel(logging.WARNING)

@@ -1,0 +1,54 @@
+"""/livez, /readyz and /metrics.
+
+Law: read-only; says what is, decides nothing.
+"""
+
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+
+from canary_operator.settings import Web
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How the operator is: ``alive`` lists complaints that only a restart mends, ``ready`` is true once it works."""
+
+    alive: Callable[[], list[str]]
+    ready: Callable[[], bool]
+
+
+@contextlib.asynccontextmanager
+async def serve(settings: Web, health: Health, registry: CollectorRegistry) -> AsyncIterator[None]:
+    """Serve until the block is left.
+
+    Raises:
+
+        OSError: if the address cannot be listened on.
+    """
+    runner = web.AppRunner(_app(health, registry), access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, settings.host, settings.port, shutdown_timeout=0.2).start()
+        yield
+    finally:
+        await runner.cleanup()
+
+
+def _app(health: Health, registry: CollectorRegistry) -> web.Application:
+    async def livez(_: web.Request) -> web.Response:
+        complaints = health.alive()
+        return web.Response(status=500 if complaints else 200, text="\n".join(complaints) or "ok")
+
+    async def readyz(_: web.Request) -> web.Response:
+        return web.Response(text="ok") if health.ready() else web.Response(status=503, text="not listed everything yet")
+
+    async def metrics(_: web.Request) -> web.Response:
+        return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    app = web.Application()
+    app.add_routes([web.get("/livez", livez), web.get("/readyz", readyz), web.get("/metrics", metrics)])
+    return app

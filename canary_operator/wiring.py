@@ -1,0 +1,197 @@
+"""Settings become clients, clients become a running operator.
+
+Law: plain constructors, no judgement. What runs beside what is written here and nowhere else.
+"""
+
+import asyncio
+import time
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import structlog
+
+from canary_operator import reconcile
+from canary_operator.agenda import Agenda
+from canary_operator.cluster import kinds
+from canary_operator.cluster.api import Api
+from canary_operator.cluster.credentials import load_credentials
+from canary_operator.cluster.kinds import Resource
+from canary_operator.cluster.scribe import Scribe
+from canary_operator.cluster.snapshot import Reader
+from canary_operator.cluster.store import Store
+from canary_operator.errors import ClusterError, ClusterRefused
+from canary_operator.handlers import Watcher
+from canary_operator.model.rollout import RolloutRef
+from canary_operator.prometheus.providers import Providers, provider_addresses
+from canary_operator.reconcile import World
+from canary_operator.settings import Settings
+from canary_operator.telemetry import Telemetry
+from canary_operator.web import Health, serve
+
+log = structlog.get_logger()
+
+# Many Rollouts wait for Prometheus at the same time; what they cost while waiting is a coroutine.
+WORKERS = 32
+# The watch misses objects that were deleted while it was interrupted; a listing finds them.
+RESYNC_SECONDS = 300.0
+_RESYNC_RETRY_SECONDS = 5.0
+SHUTDOWN_SECONDS = 4.0
+
+
+class Operator:
+    """The parts of a running operator.
+
+    Args:
+
+        namespaces: where to look; empty for the whole cluster.
+    """
+
+    def __init__(self, settings: Settings, namespaces: Collection[str]) -> None:
+        self.settings = settings
+        self._namespaces = tuple(namespaces)
+        self.telemetry = Telemetry()
+        self._store = Store()
+        self._api = Api(load_credentials())
+        self._providers = Providers(settings.providers, observe=self.telemetry.asked)
+        for provider in settings.providers:
+            self.telemetry.expect(provider.name)
+        addresses = provider_addresses(settings.providers)
+        self._world = World(
+            reader=Reader(self._store, self._api, addresses, settings.evaluation_interval),
+            fetch=self._providers.fetch,
+            api=self._api,
+            scribe=Scribe(self._api, self._store),
+            telemetry=self.telemetry,
+            clock=time.time,
+        )
+        self._agenda = Agenda(self._look, clock=time.time, workers=WORKERS)
+        self._unreadable: set[Resource] = set()
+        self._last_resync = 0.0
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Watch, judge and act until ``stop`` is set; then finish what is under way within 5 s."""
+        health = Health(alive=self._complaints, ready=lambda: self._last_resync > 0)
+        async with serve(self.settings.web, health, self.telemetry.registry):
+            # Nothing is judged before everything is known: a template that is not listed yet is not missing.
+            await _first_of(stop, self._resync_until_done())
+            watcher = self._watcher = Watcher(self._readable(), self._namespaces, self._from_thread())
+            watcher.start()
+            tasks = [asyncio.create_task(self._agenda.run()), asyncio.create_task(self._resync_for_ever())]
+            await stop.wait()
+            await self._shut_down(watcher, tasks)
+
+    async def once(self) -> int:
+        """Look at every Rollout once. Returns how many looks failed."""
+        await self._resync()
+        refs = list(self._store.rollouts())
+        results = await asyncio.gather(*(self._settle(ref) for ref in refs), return_exceptions=True)
+        failures = [(ref, result) for ref, result in zip(refs, results, strict=True) if result is not None]
+        for ref, failure in failures:
+            log.error("look_failed", rollout=str(ref), error=type(failure).__name__, message=str(failure)[:500])
+        await self.close()
+        return len(failures)
+
+    async def close(self) -> None:
+        """Close the clients."""
+        self._providers.close()
+        await self._api.close()
+
+    async def _settle(self, ref: RolloutRef) -> None:
+        """Look until nothing is due at this moment: one look may be the ground of the next."""
+        deadline = time.time()
+        while await self._look(ref) <= deadline:
+            await self._resync_one(ref)
+
+    async def _resync_one(self, ref: RolloutRef) -> None:
+        body = await self._api.get_rollout(ref)
+        if body is not None:
+            self._store.put(kinds.ROLLOUTS, body)
+
+    async def _look(self, ref: RolloutRef) -> float:
+        with self.telemetry.look_seconds.time():
+            try:
+                again = await reconcile.reconcile(self._world, ref)
+            except Exception:
+                self.telemetry.looks.labels("error").inc()
+                raise
+        self.telemetry.looks.labels("ok").inc()
+        self.telemetry.lag.set(self._agenda.lag())
+        return again
+
+    def _from_thread(self) -> Any:
+        loop = asyncio.get_running_loop()
+
+        def on_event(resource: Resource, kind: str | None, body: Mapping[str, Any]) -> None:
+            loop.call_soon_threadsafe(self._on_event, resource, kind, body)
+
+        return on_event
+
+    def _on_event(self, resource: Resource, kind: str | None, body: Mapping[str, Any]) -> None:
+        affected = self._store.affected(resource, body)
+        changed = self._store.remove(resource, body) if kind == "DELETED" else self._store.put(resource, body)
+        if changed:
+            for ref in affected | self._store.affected(resource, body):
+                self._agenda.mark(ref)
+
+    async def _resync_until_done(self) -> None:
+        while True:
+            try:
+                return await self._resync()
+            except ClusterError as error:
+                log.warning("resync_failed", error=type(error).__name__, message=str(error))
+                await asyncio.sleep(_RESYNC_RETRY_SECONDS)
+
+    async def _resync_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(RESYNC_SECONDS)
+            await self._resync_until_done()
+
+    async def _resync(self) -> None:
+        """List every kind and tell apart what the watch has missed."""
+        for resource in sorted(kinds.WATCHED, key=lambda kind: kind is kinds.ROLLOUTS):
+            for namespace in self._namespaces if resource.namespaced and self._namespaces else (None,):
+                await self._resync_kind(resource, namespace)
+        self._last_resync = time.time()
+
+    async def _resync_kind(self, resource: Resource, namespace: str | None) -> None:
+        try:
+            listing = await self._api.list_watched(resource, namespace)
+        except ClusterRefused as error:
+            if resource is not kinds.CLUSTER_ANALYSIS_TEMPLATES:
+                raise
+            # An operator of single namespaces may have no right to read cluster-wide templates.
+            if resource not in self._unreadable:
+                log.warning("cluster_templates_unreadable", message=str(error))
+            self._unreadable.add(resource)
+            return
+        for ref in self._store.resync(resource, listing.items, listing.resource_version, namespace).affected:
+            self._agenda.mark(ref)
+
+    def _readable(self) -> Sequence[Resource]:
+        return [resource for resource in kinds.WATCHED if resource not in self._unreadable]
+
+    def _complaints(self) -> list[str]:
+        watcher = getattr(self, "_watcher", None)
+        complaints = [f"nobody watches {kind}" for kind in watcher.deaf()] if watcher is not None else []
+        if self._last_resync and time.time() - self._last_resync > 3 * RESYNC_SECONDS:
+            complaints.append("no full resync for a long time")
+        return complaints
+
+    async def _shut_down(self, watcher: Watcher, tasks: Sequence[asyncio.Task[None]]) -> None:
+        log.info("stopping")
+        self._agenda.stop()
+        agenda, resync = tasks
+        resync.cancel()
+        # What is cut off here is told from the Rollout by whoever comes next: its intention is written down.
+        await asyncio.wait([agenda], timeout=SHUTDOWN_SECONDS)
+        agenda.cancel()
+        watcher.stop(timeout=0.5)
+
+
+async def _first_of(stop: asyncio.Event, work: Any) -> None:
+    task, stopped = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
+    await asyncio.wait([task, stopped], return_when=asyncio.FIRST_COMPLETED)
+    for each in (task, stopped):
+        each.cancel()
+    if task.done() and not task.cancelled():
+        task.result()
