@@ -62,6 +62,7 @@ def down(name: Name = "default") -> None:
     try:
         lab = starting.find(name)
     except NotRunningError:
+        starting.clean(name)
         typer.echo(f"the lab {name} does not run")
         return
     lab.down()
@@ -88,7 +89,7 @@ def status(name: Name = "default") -> None:
 def list_labs() -> None:
     """Name the labs that run."""
     folder = locations.named_labs()
-    for name in sorted(path.name for path in folder.iterdir()) if folder.exists() else []:
+    for name in sorted(path.parent.name for path in folder.glob("*/state.json")):
         try:
             starting.find(name)
         except NotRunningError:

@@ -10,13 +10,13 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab import external, kind, locations, prometheus, state
+from lab import external, kind, locations, locking, prometheus, state
 from lab.cluster import Lab, attach
-from lab.errors import LabError, NotRunningError
+from lab.errors import LabError
 from lab.plane import startup
 from lab.plane.layout import ports_from
 from lab.plane.startup import Start
@@ -45,26 +45,39 @@ def start(wish: Wish | None = None, *, keep: bool = False) -> Lab:
 
 def start_named(name: str, wish: Wish | None = None) -> Lab:
     """Start the lab `name`, which outlives this process. Raises LabError when it runs already."""
+    # Before the folder exists: a first build takes minutes, and may fail.
+    cache.install()
     folder = locations.named_labs() / name
-    clean_if_dead(folder)
-    folder.mkdir(parents=True)
-    started = _start_in(folder, wish or Wish(), ephemeral=True)
-    started.supervision.disown()
+    with _alone(folder):
+        _clean_if_dead(folder)
+        folder.mkdir(parents=True)
+        started = _start_in(folder, wish or Wish(), ephemeral=True)
+        started.supervision.disown()
     return started
 
 
 def find(name: str) -> Lab:
-    """Return the running lab `name`. Raises NotRunningError, after removing what a dead one left."""
+    """Return the running lab `name`. Raises NotRunningError when there is none, or it is dead."""
+    return attach(locations.named_labs() / name)
+
+
+def clean(name: str) -> None:
+    """Remove what a dead lab left. Raises LabError when it lives or is being started."""
     folder = locations.named_labs() / name
-    try:
-        return attach(folder)
-    except NotRunningError:
-        clean_if_dead(folder)
-        raise
+    with _alone(folder):
+        _clean_if_dead(folder)
 
 
-def clean_if_dead(folder: Path) -> None:
-    """Remove the folder of a lab whose supervisor is gone. Raises LabError when it lives."""
+def _alone(folder: Path) -> AbstractContextManager[None]:
+    """Hold the name of a lab while it is started or cleaned up."""
+
+    def refuse() -> None:
+        raise LabError(f"the lab {folder.name} is just being started by another command")
+
+    return locking.held(folder.with_suffix(".lock"), refuse)
+
+
+def _clean_if_dead(folder: Path) -> None:
     if not folder.exists():
         return
     if client.Supervision(folder).answers():
@@ -74,27 +87,31 @@ def clean_if_dead(folder: Path) -> None:
 
 
 def _start_in(folder: Path, wish: Wish, *, ephemeral: bool) -> Lab:
-    flavour = wish.flavour or locations.flavour()
     with _undone_on_failure(folder):
-        installed = cache.install()
-        block = ports.reserve()
-        try:
-            _, pid = client.supervise(folder, lock=block.lock, ephemeral=ephemeral)
-        finally:
-            # The supervisor has its own copy; the reservation lives exactly as long as it.
-            os.close(block.lock)
-        known = state.State(
-            flavour=flavour,
-            supervisor=pid,
-            seed=wish.seed or secrets.randbits(32),
-            ports=ports_from(block.ports),
-            programs=installed.programs,
-            assets=installed.assets,
-        )
-        state.write(folder, known)
-        lab = Lab(folder, known)
+        lab = _supervised(folder, wish, ephemeral=ephemeral)
         _bring_up(lab, wish)
     return lab
+
+
+def _supervised(folder: Path, wish: Wish, *, ephemeral: bool) -> Lab:
+    """Return a lab that has everything but running programs."""
+    installed = cache.install()
+    block = ports.reserve()
+    try:
+        _, pid = client.supervise(folder, lock=block.lock, ephemeral=ephemeral)
+    finally:
+        # The supervisor has its own copy; the reservation lives exactly as long as it.
+        os.close(block.lock)
+    known = state.State(
+        flavour=wish.flavour or locations.flavour(),
+        supervisor=pid,
+        seed=wish.seed or secrets.randbits(32),
+        ports=ports_from(block.ports),
+        programs=installed.programs,
+        assets=installed.assets,
+    )
+    state.write(folder, known)
+    return Lab(folder, known)
 
 
 def _bring_up(lab: Lab, wish: Wish) -> None:

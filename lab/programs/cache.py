@@ -6,18 +6,16 @@ A folder that is marked complete is used without Go, and is never written again.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import platform
 import shutil
 import subprocess
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab import locations
+from lab import locations, locking
 from lab.errors import ToolchainError
 from lab.programs import progress, table, toolchain
 
@@ -67,7 +65,8 @@ def key(group: str, identity: str) -> str:
     """Return the cache key of `group` built by the toolchain `identity`."""
     module = locations.GO_MODULES / group
     recipe = [(module / name).read_bytes() for name in ("go.mod", "go.sum")]
-    recipe += [repr(program).encode() for program in table.PROGRAMS if program.group == group]
+    mine = [program for program in table.PROGRAMS if program.group == group]
+    recipe += [" ".join((one.package, *one.stamps)).encode() for one in mine]
     recipe.append(identity.encode())
     return f"{group}-{hashlib.sha256(b'|'.join(recipe)).hexdigest()[:16]}"
 
@@ -92,7 +91,8 @@ def ensure_group(
         return known
     folder = locations.cache_root() / key(group, go.identity)
     if not _is_complete(folder, wanted):
-        with _locked(folder.with_suffix(".lock"), show):
+        lock = folder.with_suffix(".lock")
+        with locking.held(lock, lambda: show.note(f"another build holds {lock.name}; waiting for it")):
             _fill(folder, group, wanted, go.go, show, count)
     _remember(group, folder)
     return folder
@@ -109,7 +109,7 @@ def _fill(
     """Build what is missing in `folder`. The caller holds the group's lock."""
     module = locations.GO_MODULES / group
     missing = [one for one in programs if not (folder / "bin" / one.name).exists()]
-    if missing:
+    if missing and not any(locations.cache_root().glob(f"*/{_COMPLETE}")):
         show.note(progress.FIRST_BUILD)
     for program in missing:
         with show.step(f"building {program.name}", count.position(programs.index(program))):
@@ -158,18 +158,19 @@ def _is_complete(folder: Path, programs: Iterable[table.Program]) -> bool:
 def _from_path(programs: Iterable[table.Program]) -> dict[str, Path]:
     found = {}
     for program in programs:
-        here = shutil.which(program.name) if program.from_path else None
-        if here and _starts(here):
+        here = shutil.which(program.name) if program.from_path_with else None
+        if here and _knows(here, program.from_path_with):
             found[program.name] = Path(here)
     return found
 
 
-def _starts(path: str) -> bool:
+def _knows(path: str, option: str) -> bool:
+    """Say whether the program at `path` starts and has `option`."""
     try:
-        answer = subprocess.run([path, "--version"], check=False, capture_output=True, timeout=10)
+        answer = subprocess.run([path, "--help"], check=False, capture_output=True, text=True, timeout=10)
     except (OSError, subprocess.TimeoutExpired):
         return False
-    return answer.returncode == 0
+    return answer.returncode == 0 and option in answer.stdout + answer.stderr
 
 
 def _pointer(group: str) -> Path:
@@ -191,16 +192,3 @@ def _last_complete(group: str, programs: Iterable[table.Program]) -> Path | None
         return None
     folder = locations.cache_root() / pointer.read_text()
     return folder if _is_complete(folder, programs) else None
-
-
-@contextmanager
-def _locked(path: Path, show: progress.Display) -> Iterator[None]:
-    """Hold the lock file `path`; the kernel gives it back when its holder dies."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            show.note(f"another build holds {path.name}; waiting for it")
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        yield

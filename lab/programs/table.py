@@ -26,13 +26,13 @@ _KUBERNETES_STAMPS = tuple(
 class Program:
     """One executable: its Go package, the module group that pins it, and what is linked into it.
 
-    With `from_path`, one on the PATH that starts is used instead of building.
+    With `from_path_with`, one on the PATH that knows this option is used instead of building.
     """
 
     name: str
     group: str
     package: str
-    from_path: bool = False
+    from_path_with: str = ""
     stamps: tuple[str, ...] = ()
 
 
@@ -46,12 +46,18 @@ class Asset:
     folder: str
 
 
+# Argo believes its tag only when it also knows a commit.
+_ARGO_STAMPS = tuple(
+    f"github.com/argoproj/argo-rollouts/utils/version.{name}={value}"
+    for name, value in (("gitTag", "v1.9.1"), ("gitCommit", "go-module"), ("gitTreeState", "clean"))
+)
+
 _KUBE = "k8s.io/kubernetes/cmd"
 _ARGO = "github.com/argoproj/argo-rollouts"
 _KWOK = "sigs.k8s.io/kwok"
 
 PROGRAMS: tuple[Program, ...] = (
-    Program("etcd", "controlplane", "go.etcd.io/etcd/server/v3", from_path=True),
+    Program("etcd", "controlplane", "go.etcd.io/etcd/server/v3", from_path_with="--unsafe-no-fsync"),
     Program("kubectl", "controlplane", f"{_KUBE}/kubectl", stamps=_KUBERNETES_STAMPS),
     Program("kube-apiserver", "controlplane", f"{_KUBE}/kube-apiserver", stamps=_KUBERNETES_STAMPS),
     Program(
@@ -61,14 +67,14 @@ PROGRAMS: tuple[Program, ...] = (
         stamps=_KUBERNETES_STAMPS,
     ),
     Program("kube-scheduler", "controlplane", f"{_KUBE}/kube-scheduler", stamps=_KUBERNETES_STAMPS),
-    Program("rollouts-controller", "controlplane", f"{_ARGO}/cmd/rollouts-controller"),
-    Program("kubectl-argo-rollouts", "controlplane", f"{_ARGO}/cmd/kubectl-argo-rollouts"),
+    Program("rollouts-controller", "controlplane", f"{_ARGO}/cmd/rollouts-controller", stamps=_ARGO_STAMPS),
+    Program("kubectl-argo-rollouts", "controlplane", f"{_ARGO}/cmd/kubectl-argo-rollouts", stamps=_ARGO_STAMPS),
     Program("kwok", "kwok", f"{_KWOK}/cmd/kwok"),
     Program(
         "prometheus",
         "prometheus",
         "github.com/prometheus/prometheus/cmd/prometheus",
-        from_path=True,
+        from_path_with="--web.enable-lifecycle",
     ),
 )
 

@@ -1,0 +1,158 @@
+"""The world counts as real processes do, and knows the truth."""
+
+import re
+
+import pytest
+
+from lab.traffic.fleet import Key, Pod, Service, fleet
+from lab.traffic.shares import Split
+from lab.traffic.world import World
+
+WEB = Key("production", "web")
+
+
+def pod(name, version="new", *, restarts=0, ready=True, image="web:2"):
+    return Pod("production", name, (name, restarts), version, (image,), ready)
+
+
+def service(*pods, **live):
+    return Service(WEB, Split(live), pods)
+
+
+def samples(world, metric="http_requests_total"):
+    lines = [line for line in world.exposition().splitlines() if line.startswith(metric + "{")]
+    return {tuple(re.findall(r'"([^"]*)"', line)): float(line.rpartition(" ")[2]) for line in lines}
+
+
+def test_a_version_fails_as_often_as_its_behaviour_says():
+    world = World(seed=1)
+    world.set_demand(WEB, requests_per_second=1000)
+    world.set_behaviour(WEB, "web:2", error_ratio=0.05)
+    world.tick([service(pod("a"), pod("b"), new=1.0)], 20)
+
+    bad, total = world.totals(WEB)["new"]
+    assert total == pytest.approx(20_000, rel=0.05)
+    assert bad / total == pytest.approx(0.05, rel=0.15)
+
+
+def test_a_hash_is_more_exact_than_an_image_and_an_image_than_nothing():
+    world = World(seed=1)
+    world.set_behaviour(WEB, None, error_ratio=1.0)
+    world.set_behaviour(WEB, "web:2", error_ratio=0.0)
+    world.set_behaviour(WEB, "third", error_ratio=1.0)
+    pods = [pod("a", "old", image="web:1"), pod("b", "new"), pod("c", "third")]
+    world.tick([service(*pods, old=0.3, new=0.3, third=0.4)], 60)
+
+    ratios = {name: bad / total for name, (bad, total) in world.totals(WEB).items()}
+    assert ratios == {"old": 1.0, "new": 0.0, "third": 1.0}
+
+
+def test_an_error_series_is_born_at_its_first_error():
+    world = World(seed=1)
+    world.set_behaviour(WEB, "web:2", error_ratio=0.0)
+    world.tick([service(pod("a"), new=1.0)], 10)
+    assert {labels[-1] for labels in samples(world)} == {"200"}
+
+    world.set_behaviour(WEB, "web:2", error_ratio=1.0)
+    world.tick([service(pod("a"), new=1.0)], 1)
+    assert samples(world)["production", "a", "new", "500"] > 0
+
+
+def test_a_restarted_pod_counts_from_zero_and_the_truth_goes_on():
+    world = World(seed=1)
+    world.tick([service(pod("a"), new=1.0)], 60)
+    before = sum(samples(world).values())
+    world.tick([service(pod("a", restarts=1), new=1.0)], 1)
+
+    assert sum(samples(world).values()) < before
+    assert world.totals(WEB)["new"][1] > before
+
+
+def test_a_pod_that_is_gone_takes_its_series_with_it():
+    world = World(seed=1)
+    world.tick([service(pod("a"), pod("b"), new=1.0)], 10)
+    world.tick([service(pod("b"), new=1.0)], 10)
+
+    assert {labels[1] for labels in samples(world)} == {"b"}
+
+
+def test_a_pod_that_is_not_ready_gets_no_requests():
+    world = World(seed=1)
+    world.tick([service(pod("a"), pod("b", ready=False), new=1.0)], 10)
+
+    assert {labels[1] for labels in samples(world)} == {"a"}
+
+
+def test_a_silent_version_serves_and_exports_nothing():
+    world = World(seed=1)
+    world.set_behaviour(WEB, "web:2", silent=True)
+    world.tick([service(pod("a"), new=1.0)], 10)
+
+    assert samples(world) == {}
+    assert world.totals(WEB)["new"][1] > 0
+
+
+def test_a_preview_gets_its_own_small_rate():
+    world = World(seed=1)
+    pods = (pod("a", "old"), pod("b", "new"))
+    world.tick([Service(WEB, Split({"old": 1.0}, preview="new"), pods)], 100)
+
+    totals = {name: total for name, (_, total) in world.totals(WEB).items()}
+    assert totals == pytest.approx({"old": 5000, "new": 500}, rel=0.2)
+
+
+def test_a_disobedient_router_sends_requests_where_the_script_says():
+    world = World(seed=1)
+    world.set_shares(WEB, {"web:1": 1.0})
+    pods = (pod("a", "old", image="web:1"), pod("b", "new"))
+    world.tick([service(*pods, old=0.5, new=0.5)], 10)
+    assert set(world.totals(WEB)) == {"old"}
+
+    world.set_shares(WEB, None)
+    world.tick([service(*pods, old=0.5, new=0.5)], 10)
+    assert set(world.totals(WEB)) == {"old", "new"}
+
+
+@pytest.mark.parametrize("rate", [5, 5_000])
+def test_a_histogram_is_cumulative_and_counts_every_request_once(rate):
+    world = World(seed=1)
+    world.set_demand(WEB, requests_per_second=rate)
+    world.set_behaviour(WEB, None, latency_seconds=0.1)
+    world.tick([service(pod("a"), new=1.0)], 10)
+
+    buckets = list(samples(world, "http_request_duration_seconds_bucket").values())
+    total = world.totals(WEB)["new"][1]
+    assert buckets == sorted(buckets)
+    assert buckets[-1] == total
+    assert buckets[4] / total == pytest.approx(0.5, abs=0.2)
+    assert list(samples(world, "http_request_duration_seconds_count").values()) == [total]
+
+
+def test_the_same_seed_gives_the_same_world():
+    first, second = World(seed=7), World(seed=7)
+    for world in (first, second):
+        world.tick([service(pod("a"), new=1.0)], 10)
+
+    assert first.exposition() == second.exposition()
+
+
+def test_a_fleet_is_read_off_the_cluster():
+    body = {
+        "metadata": {
+            "namespace": "production",
+            "name": "web-new-x",
+            "uid": "u",
+            "labels": {"rollouts-pod-template-hash": "new"},
+            "ownerReferences": [{"kind": "ReplicaSet", "name": "web-new"}],
+        },
+        "spec": {"containers": [{"image": "web:2"}]},
+        "status": {
+            "conditions": [{"type": "Ready", "status": "True"}],
+            "containerStatuses": [{"restartCount": 2}],
+        },
+    }
+    leaving = {**body, "metadata": {**body["metadata"], "deletionTimestamp": "now"}}
+    rollout = {"metadata": {"namespace": "production", "name": "web"}, "spec": {"strategy": {}}}
+
+    expected = Pod("production", "web-new-x", ("u", 2), "new", ("web:2",), ready=True)
+    assert fleet([rollout], [body, leaving], []) == [Service(WEB, Split({"new": 1.0}), (expected,))]
