@@ -84,9 +84,8 @@ class Api:
 
     async def list_replica_sets(self, namespace: str, labels: Mapping[str, str]) -> tuple[Body, ...]:
         """List the ReplicaSets of Rollouts whose labels match; the caller tells by owner whose they are."""
-        selector = ",".join([_POD_HASH, *(f"{key}={value}" for key, value in sorted(labels.items()))])
-        listing = await self._list(calls.LIST_REPLICA_SETS, namespace, [("labelSelector", selector)])
-        return listing.items
+        query = _selecting(labels, _POD_HASH)
+        return (await self._list(calls.LIST_REPLICA_SETS, namespace, query)).items
 
     async def create_analysis_run(self, namespace: str, body: Body) -> Written:
         """Create a run, its status included; STALE if the name is taken."""
@@ -96,10 +95,12 @@ class Api:
         """Change a run; the kind has no status subresource, so this changes its status too."""
         return await self._patch(calls.PATCH_ANALYSIS_RUN, namespace, name, merge_patch, MERGE_PATCH)
 
-    async def list_analysis_runs(self, namespace: str | None = None) -> tuple[Body, ...]:
-        """List the runs that carry our instance id."""
-        listing = await self._list(calls.LIST_ANALYSIS_RUNS, namespace, [("labelSelector", f"{INSTANCE_ID}={OURS}")])
-        return listing.items
+    async def list_analysis_runs(
+        self, namespace: str | None = None, labels: Mapping[str, str] | None = None
+    ) -> tuple[Body, ...]:
+        """List the runs that carry our instance id, and these labels if any are given."""
+        query = _selecting({INSTANCE_ID: OURS, **(labels or {})})
+        return (await self._list(calls.LIST_ANALYSIS_RUNS, namespace, query)).items
 
     async def delete_analysis_run(self, namespace: str, name: str, uid: str) -> Written:
         """Delete this very run."""
@@ -136,9 +137,11 @@ class Api:
         """
         return await self._create(calls.CREATE_DECISION, namespace, body, [("fieldValidation", "Strict")])
 
-    async def list_decisions(self, namespace: str | None = None) -> tuple[Body, ...]:
-        """List all recorded decisions."""
-        return (await self._list(calls.LIST_DECISIONS, namespace)).items
+    async def list_decisions(
+        self, namespace: str | None = None, labels: Mapping[str, str] | None = None
+    ) -> tuple[Body, ...]:
+        """List the recorded decisions, all or those with these labels."""
+        return (await self._list(calls.LIST_DECISIONS, namespace, _selecting(labels or {}))).items
 
     async def delete_decision(self, namespace: str, name: str, uid: str) -> Written:
         """Delete this very decision."""
@@ -209,6 +212,11 @@ def owner_reference(ref: RolloutRef, uid: str) -> dict[str, Any]:
 
 def _path(call: Call, namespace: str | None, name: str = "") -> str:
     return call.resource.path(namespace and quote(namespace, safe=""), quote(name, safe=""), call.subresource)
+
+
+def _selecting(labels: Mapping[str, str], *present: str) -> Query:
+    terms = [*present, *(f"{key}={value}" for key, value in sorted(labels.items()))]
+    return [("labelSelector", ",".join(terms))] if terms else []
 
 
 def _granted(call: Call, reply: Reply) -> Reply:

@@ -1,0 +1,202 @@
+"""Plan: what is found under the names a Rollout refers to; a gate that cannot be read; rollbacks in the window."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+import pytest
+
+from canary_operator.cluster import kinds
+from canary_operator.cluster.api import Api
+from canary_operator.cluster.snapshot import Reader, rolls_back, snapshot
+from canary_operator.cluster.store import Store
+from canary_operator.errors import ClusterUnavailable
+from canary_operator.model.decision import Snapshot
+from canary_operator.model.gate import GateStatus
+from canary_operator.model.policy import CanaryGateSpec, SLOPolicySpec
+from canary_operator.model.providers import ProviderAddresses
+from canary_operator.model.rollout import RolloutRef, TemplateRef
+
+Body = dict[str, Any]
+Builder = Callable[[], Body]
+
+REF = RolloutRef("shop", "guestbook")
+ADDRESSES = ProviderAddresses({"default": ("http://prometheus:9090",)})
+
+
+def an_object(name: str, *, namespace: str | None = "shop", **parts: Any) -> Body:
+    meta = {"name": name, "uid": f"uid-of-{name}", "resourceVersion": "5", "generation": 3}
+    return {"metadata": meta | ({"namespace": namespace} if namespace else {}), **parts}
+
+
+def taken(store: Store) -> Snapshot:
+    found = snapshot(store, REF, ADDRESSES, 15.0)
+    assert found is not None
+    return found
+
+
+@pytest.fixture
+def store(a_rollout: Builder) -> Store:
+    store = Store()
+    store.put(kinds.ROLLOUTS, a_rollout())
+    return store
+
+
+def test_a_missing_object_is_a_missing_key(store: Store) -> None:
+    found = taken(store)
+
+    assert (found.policies, found.templates) == ({}, {})
+    assert (found.gate_spec, found.gate_generation, found.status) == (CanaryGateSpec(), None, GateStatus())
+
+
+def test_what_the_rollout_refers_to_is_found_templates_of_templates_too(store: Store) -> None:
+    store.put(kinds.SLO_POLICIES, an_object("strict", spec={"failAction": "Hold"}))
+    nesting = {"templates": [{"templateName": "base", "clusterScope": True}]}
+    store.put(kinds.ANALYSIS_TEMPLATES, an_object("error-rate", spec=nesting))
+    circle = {"templates": [{"templateName": "base", "clusterScope": True}]}
+    store.put(kinds.CLUSTER_ANALYSIS_TEMPLATES, an_object("base", namespace=None, spec=circle))
+    store.put(kinds.ANALYSIS_TEMPLATES, an_object("unrelated"))
+
+    found = taken(store)
+
+    assert {"strict": SLOPolicySpec(fail_action="Hold")} == found.policies
+    assert {TemplateRef("error-rate"), TemplateRef("base", cluster=True)} == set(found.templates)
+
+
+def test_a_policy_that_cannot_be_read_is_the_reason(store: Store) -> None:
+    store.put(kinds.SLO_POLICIES, an_object("strict", spec={"riks": {}}))
+
+    text = taken(store).policies["strict"]
+    assert isinstance(text, str)
+    assert "riks" in text
+
+
+def test_the_gate_is_read_back_as_it_was_written(store: Store) -> None:
+    status = GateStatus(phase="Judging", requests=7, message="12 of 40 requests")
+    document = status.model_dump(mode="json", by_alias=True, exclude_none=True)
+    store.put(kinds.CANARY_GATES, an_object("guestbook", spec={"suspend": True}, status=document))
+
+    found = taken(store)
+
+    assert (found.status, found.gate_spec, found.gate_generation) == (status, CanaryGateSpec(suspend=True), 3)
+
+
+def test_a_gate_that_cannot_be_read_is_the_reason_and_a_fresh_start(store: Store) -> None:
+    spec = {"override": {"action": "Promote", "reason": "r", "requestedBy": "me", "expiresAt": "tomorrow"}}
+    store.put(kinds.CANARY_GATES, an_object("guestbook", spec=spec, status={"phase": "Judging", "fromTheFuture": 1}))
+
+    found = taken(store)
+
+    assert isinstance(found.gate_spec, str)
+    assert "tomorrow" in found.gate_spec
+    assert found.status == GateStatus()
+
+
+def test_no_snapshot_of_what_is_not_there_or_cannot_be_read(store: Store) -> None:
+    store.put(kinds.ROLLOUTS, an_object("broken", spec={"strategy": {"canary": {"steps": [{"setWeight": "x"}]}}}))
+
+    assert snapshot(store, RolloutRef("shop", "nobody"), ADDRESSES, 15.0) is None
+    assert snapshot(store, RolloutRef("shop", "broken"), ADDRESSES, 15.0) is None
+
+
+def a_replica_set(pod_hash: str, minute: int, *, experiment: bool = False, owner: str = "") -> Body:
+    return {
+        "metadata": {
+            "creationTimestamp": f"2026-09-14T10:{minute:02}:00Z",
+            "labels": {"rollouts-pod-template-hash": pod_hash},
+            "annotations": {"experiment.argoproj.io/name": "e"} if experiment else {},
+            "ownerReferences": [{"uid": owner or "6f1c2c0e-0000-4000-8000-000000000001"}],
+        }
+    }
+
+
+NEW, STABLE = "6c54544bf9", "7d8f9cbb44"
+
+
+@pytest.mark.parametrize(
+    ("replica_sets", "window", "expected"),
+    [
+        ([a_replica_set(NEW, 1), a_replica_set(STABLE, 5)], 1, True),
+        ([a_replica_set(NEW, 1), a_replica_set("between", 3), a_replica_set(STABLE, 5)], 1, False),
+        ([a_replica_set(NEW, 1), a_replica_set("between", 3), a_replica_set(STABLE, 5)], 2, True),
+        ([a_replica_set(NEW, 1), a_replica_set("e", 3, experiment=True), a_replica_set(STABLE, 5)], 1, True),
+        ([a_replica_set(NEW, 1), a_replica_set("same-second", 1), a_replica_set(STABLE, 5)], 1, True),
+        ([a_replica_set(NEW, 9), a_replica_set(STABLE, 5)], 3, False),
+        ([a_replica_set(STABLE, 5)], 3, None),
+        ([a_replica_set(NEW, 1)], 3, None),
+    ],
+)
+def test_a_rollback_is_an_older_replica_set_with_few_between(
+    replica_sets: list[Body], window: int, expected: bool | None
+) -> None:
+    assert rolls_back(replica_sets, NEW, STABLE, window) is expected
+
+
+class ReplicaSets:
+    """Stands where the Api stands, and counts."""
+
+    def __init__(self, *bodies: Body) -> None:
+        self.bodies = bodies
+        self.asked: list[tuple[str, Mapping[str, str]]] = []
+        self.down = False
+
+    async def list_replica_sets(self, namespace: str, labels: Mapping[str, str]) -> tuple[Body, ...]:
+        self.asked.append((namespace, labels))
+        if self.down:
+            raise ClusterUnavailable("down")
+        return self.bodies
+
+
+def a_reader(store: Store, api: ReplicaSets) -> Reader:
+    return Reader(store, cast("Api", api), ADDRESSES, 15.0)
+
+
+async def test_nobody_is_asked_without_a_rollback_window(store: Store) -> None:
+    api = ReplicaSets()
+
+    found = await a_reader(store, api).read(REF)
+
+    assert found is not None
+    assert not found.rollout.rolls_back
+    assert api.asked == []
+
+
+async def test_nobody_is_asked_when_no_release_is_in_progress(a_rollout: Builder) -> None:
+    store, body, api = Store(), a_rollout(), ReplicaSets()
+    body["spec"]["rollbackWindow"] = {"revisions": 3}
+    body["status"]["stableRS"] = body["status"]["currentPodHash"]
+    store.put(kinds.ROLLOUTS, body)
+
+    await a_reader(store, api).read(REF)
+
+    assert api.asked == []
+
+
+async def test_a_rollback_in_the_window_is_asked_for_once_and_told(a_rollout: Builder) -> None:
+    store, body = Store(), a_rollout()
+    body["spec"]["rollbackWindow"] = {"revisions": 1}
+    store.put(kinds.ROLLOUTS, body)
+    foreign = a_replica_set("foreign", 3, owner="somebody-else")
+    api = ReplicaSets(a_replica_set(NEW, 1), foreign, a_replica_set(STABLE, 5))
+    reader = a_reader(store, api)
+
+    found = [await reader.read(REF), await reader.read(REF)]
+
+    assert all(one is not None and one.rollout.rolls_back for one in found)
+    assert api.asked == [("shop", {"app": "guestbook"})]
+
+
+async def test_a_missing_answer_is_not_remembered(a_rollout: Builder) -> None:
+    store, body = Store(), a_rollout()
+    body["spec"]["rollbackWindow"] = {"revisions": 1}
+    store.put(kinds.ROLLOUTS, body)
+    api = ReplicaSets(a_replica_set(STABLE, 5))
+    reader = a_reader(store, api)
+    api.down = True
+    with pytest.raises(ClusterUnavailable):
+        await reader.read(REF)
+    api.down = False
+
+    await reader.read(REF)
+    await reader.read(REF)
+
+    assert len(api.asked) == 3
