@@ -18,6 +18,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -121,6 +122,16 @@ class Supervisor:
         child.process.wait()
 
 
+_VERBS: dict[str, Callable[..., dict[str, Any]]] = {
+    "start": Supervisor.start,
+    "stop": Supervisor.stop,
+    "signal": Supervisor.signal,
+    "list": Supervisor.list,
+    "disown": Supervisor.disown,
+    "shutdown": Supervisor.shutdown,
+}
+
+
 def serve(supervisor: Supervisor, door: socket.socket) -> None:
     """Answer requests, one at a time, until it is over."""
     door.settimeout(_LOOK_SECONDS)
@@ -130,19 +141,18 @@ def serve(supervisor: Supervisor, door: socket.socket) -> None:
         except TimeoutError:
             continue
         # A caller that dies in the middle of a request must not take the lab with it.
-        with caller, contextlib.suppress(OSError, ValueError):
+        with caller, contextlib.suppress(OSError):
             caller.settimeout(5.0)
             _answer(supervisor, caller)
 
 
 def _answer(supervisor: Supervisor, caller: socket.socket) -> None:
     with caller.makefile("rwb") as stream:
-        request = json.loads(stream.readline())
-        verb = request.pop("verb")
         try:
-            answer = getattr(supervisor, verb)(**request)
-        except OSError as error:
-            answer = {"error": f"{verb}: {error}"}
+            request = dict(json.loads(stream.readline()))
+            answer = _VERBS[request.pop("verb")](supervisor, **request)
+        except (OSError, KeyError, TypeError, ValueError) as error:
+            answer = {"error": f"{type(error).__name__}: {error}"}
         stream.write(json.dumps(answer).encode() + b"\n")
 
 
