@@ -18,6 +18,7 @@ import kopf
 import structlog
 
 from canary_operator.cluster import kinds
+from canary_operator.cluster.credentials import load_credentials
 from canary_operator.cluster.kinds import Resource
 
 log = structlog.get_logger()
@@ -107,10 +108,26 @@ def _tasks(loop: asyncio.AbstractEventLoop) -> list[asyncio.Task[Any]]:
 
 def _registry(resources: Sequence[Resource], on_event: OnEvent) -> kopf.OperatorRegistry:
     registry = kopf.OperatorRegistry()
+    kopf.on.login(registry=registry)(_login)
     for resource in resources:
         handler = _handler(resource, on_event)
         kopf.on.event(resource.group, resource.version, resource.plural, registry=registry)(handler)
     return registry
+
+
+def _login(**_: Any) -> kopf.ConnectionInfo:
+    """Watch as whom we write: one identity, one cluster. kopf asks again when a token has expired."""
+    configuration = load_credentials()
+    scheme, _, token = (configuration.get_api_key_with_prefix("BearerToken") or "").rpartition(" ")
+    return kopf.ConnectionInfo(
+        server=configuration.host,
+        ca_path=configuration.ssl_ca_cert,
+        insecure=not configuration.verify_ssl,
+        certificate_path=configuration.cert_file,
+        private_key_path=configuration.key_file,
+        scheme=scheme or "Bearer",
+        token=token or None,
+    )
 
 
 def _handler(resource: Resource, on_event: OnEvent) -> Callable[..., None]:

@@ -106,4 +106,6 @@ def configure_logging() -> None:
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     # kopf says every event of every object; the verdicts are what an operator's operator wants to read.
     logging.getLogger("kopf").setLevel(logging.WARNING)
+    # It watches in a thread on purpose; the signals are the program's.
+    logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)
     logging.getLogger("aiohttp.access").setLevel(logging.WARNING)

@@ -91,7 +91,9 @@ def was_judged(snapshot: Snapshot) -> bool:
 def is_about(status: GateStatus, rollout: Rollout) -> bool:
     """Whether a gate's status is about the version that the Rollout is releasing."""
     judged = status.rollout
-    return judged is not None and (judged.uid, judged.pod_hash) == (rollout.fence.uid, rollout.pod_hash)
+    if judged is None or status.phase == "Idle":
+        return False
+    return (judged.uid, judged.pod_hash) == (rollout.fence.uid, rollout.pod_hash)
 
 
 def held_pause(rollout: Rollout) -> Pause | None:
