@@ -18,6 +18,7 @@ from canary_operator.engine.situation import (
     NotGated,
     Underway,
     Unpausing,
+    Unseen,
     held_pause,
     is_about,
     situate,
@@ -61,6 +62,10 @@ def decide(snapshot: Snapshot, samples: Samples, now: float) -> Decision:
             return _let_go(snapshot, message, now)
         case Ended(promoted):
             return _end(snapshot, promoted, now)
+        case Unseen():
+            # A scale-up in the middle of a pause is no new pause: what is known stays, and nothing is done.
+            wait = now + snapshot.evaluation_interval
+            return Decision(None, snapshot.status.message, (), None, snapshot.status, next_look=wait)
         case Underway(message):
             return _watch(snapshot, Finding(HoldReason.COLLECTING, message), now)
         case ArgoUndecided(message):
@@ -89,7 +94,15 @@ def _let_go(snapshot: Snapshot, message: str, now: float) -> Decision:
     if status != snapshot.status:
         return Decision(None, message, (), None, status, next_look=now)
     decision = Decision(None, message, (), None, memory.idle(snapshot, message), next_look=math.inf)
-    return _with_action(snapshot, decision, _release_of_ours(snapshot, now), now)
+    kind = _release_of_ours(snapshot, now)
+    if kind is None and snapshot.rollout.pauses and not _was_nudged(snapshot):
+        return _with_nudge(snapshot, decision, (ActionKind.RELEASE,), now)
+    return _with_action(snapshot, decision, kind, now)
+
+
+def _was_nudged(snapshot: Snapshot) -> bool:
+    last = snapshot.status.last_action
+    return last is not None and last.nudged_at is not None
 
 
 def _release_of_ours(snapshot: Snapshot, now: float) -> ActionKind | None:
@@ -301,7 +314,7 @@ def _with_nudge(snapshot: Snapshot, decision: Decision, kinds: tuple[ActionKind,
     last = snapshot.status.last_action
     if not kinds or last is None or last.action not in {kind.value for kind in kinds}:
         return decision
-    if last.pod_hash != snapshot.rollout.pod_hash or not memory.enforcing(snapshot):
+    if last.pod_hash != snapshot.rollout.pod_hash:
         return decision
     if acting.nudge_due(snapshot, kinds, now) and _unconsumed(snapshot):
         action = acting.action(snapshot, ActionKind.NUDGE, now)

@@ -36,6 +36,11 @@ class Underway:
 
 
 @dataclass(frozen=True, slots=True)
+class Unseen:
+    """Argo has not seen the latest change of the Rollout: its status tells of an older one."""
+
+
+@dataclass(frozen=True, slots=True)
 class ArgoUndecided:
     """Argo's own analysis was inconclusive: a person decides, the gate only watches."""
 
@@ -57,7 +62,7 @@ class AtPause:
     user_end: float | None
 
 
-Situation = NotGated | Ended | Underway | ArgoUndecided | Unpausing | AtPause
+Situation = NotGated | Ended | Unseen | Underway | ArgoUndecided | Unpausing | AtPause
 
 
 def situate(snapshot: Snapshot, now: float) -> Situation:
@@ -69,7 +74,7 @@ def situate(snapshot: Snapshot, now: float) -> Situation:
     if rollout.aborted or rollout.pod_hash == rollout.stable_hash or rollout.fence.promote_full:
         return _finished(snapshot)
     if not rollout.in_sync:
-        return Underway("Argo has not seen the latest change of the Rollout yet")
+        return Unseen()
     if any(pause.reason in _ARGO_UNDECIDED for pause in rollout.pauses):
         return ArgoUndecided("Argo's own analysis is inconclusive; a person decides: promote or abort")
     pause = held_pause(rollout)

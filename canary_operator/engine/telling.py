@@ -10,8 +10,8 @@ from canary_operator.model.decision import Snapshot
 from canary_operator.model.policy import SLOPolicySpec
 from canary_operator.model.verdict import Finding, Verdict, verdict_of
 
-_ENFORCED = {Verdict.PROMOTE: "may leave", Verdict.HOLD: "held at", Verdict.ABORT: "aborted at"}
-_OBSERVED = {Verdict.PROMOTE: "may leave", Verdict.HOLD: "would hold at", Verdict.ABORT: "would abort at"}
+_ENFORCED = {Verdict.PROMOTE: "passed", Verdict.HOLD: "held at", Verdict.ABORT: "aborted at"}
+_OBSERVED = {Verdict.PROMOTE: "passed", Verdict.HOLD: "would hold at", Verdict.ABORT: "would abort at"}
 _NOTIFIED = {**_ENFORCED, Verdict.ABORT: "failing at"}
 
 
