@@ -153,10 +153,18 @@ class Stage:
         self.until(lambda: _is_ready(operator), "the operator to be ready", timeout=40)
         return operator
 
+    def command(self, *arguments: str, kubeconfig: Path | None = None) -> subprocess.CompletedProcess[str]:
+        """Run a command of `canary-operator` to its end, under the shipped ServiceAccount."""
+        program = str(Path(sys.executable).with_name("canary-operator"))
+        environment = {**os.environ, "KUBECONFIG": str(kubeconfig or self.identity)}
+        return subprocess.run(
+            [program, *arguments], env=environment, check=False, capture_output=True, text=True, timeout=60
+        )
+
     # Rollouts
 
     def template(self, name: str = "errors", *, namespace: str | None = None, spec: Any = None, **metric: Any) -> None:
-        """Apply an AnalysisTemplate; by default the canary's error ratio must stay under 5 %, looked at every second."""
+        """Apply an AnalysisTemplate; by default the error ratio must stay under 5 %, looked at every second."""
         body = {
             "apiVersion": "argoproj.io/v1alpha1",
             "kind": "AnalysisTemplate",
@@ -238,6 +246,19 @@ class Stage:
         body = self.admin.get(self.path(name))
         assert body is not None, f"Rollout {name} is gone"
         return body
+
+    def version(self, name: str = "web") -> str:
+        """Return the resourceVersion of a Rollout, from which `versions` can tell later."""
+        return str(self.get(name)["metadata"]["resourceVersion"])
+
+    def versions(self, since: str, name: str = "web") -> list[dict[str, Any]]:
+        """Return every version of a Rollout since a resourceVersion of the last minute, oldest first."""
+        query = f"watch=1&timeoutSeconds=1&resourceVersion={since}&fieldSelector=metadata.name={name}"
+        answer = self.admin.ask("GET", f"{ARGO}/namespaces/{self.namespace}/rollouts?{query}")
+        assert answer.ok, answer.text[:500]
+        events = [json.loads(line) for line in answer.text.splitlines()]
+        assert all(event["type"] in {"ADDED", "MODIFIED"} for event in events), events[-1]
+        return [event["object"] for event in events]
 
     def status(self, name: str = "web") -> dict[str, Any]:
         """Return a Rollout's status."""

@@ -13,7 +13,7 @@ def test_an_indefinite_pause_is_promoted_once_the_conditions_are_met(stage: Stag
 
     stage.release()
 
-    stage.until(lambda: stage.is_promoted(), "the promotion")
+    stage.until(stage.is_promoted, "the promotion")
     assert stage.actions() == [("Promote", "Applied")]
     stage.until(lambda: stage.gate().get("phase") == "Ended", "the gate to end", timeout=5)
     assert stage.verdict() == ("Promote", "ConditionsMet")
@@ -43,4 +43,4 @@ def test_a_timed_pause_is_held_past_its_end_while_nothing_is_known(stage: Stage)
     stage.throughout(lambda: stage.step() == 1, 12, "the hold past the end of a pause of 6 s")
     assert stage.verdict() == ("Hold", "NoData")
     stage.lab.world.set_rate(stage.namespace, "web", 100)
-    stage.until(lambda: stage.is_promoted(), "the promotion once there is traffic")
+    stage.until(stage.is_promoted, "the promotion once there is traffic")
