@@ -6,7 +6,9 @@ Law: parses, calls and prints; every decision is made elsewhere.
 from __future__ import annotations
 
 import signal
+import subprocess
 import time
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -49,7 +51,7 @@ def up(
         lab = starting.find(name)
         typer.echo(f"# the lab {name} runs already")
     except NotRunningError:
-        lab = starting.start_named(name, wish)
+        lab = starting.start_named(name, wish, detached=not foreground)
         typer.echo(f"# the lab {name} is up after {time.monotonic() - began:.0f} s")
     _introduce(lab, name)
     if foreground:
@@ -82,7 +84,9 @@ def status(name: Name = "default") -> None:
     for program, process in lab.supervision.processes().items():
         typer.echo(f"{program:26}{_condition(process)}")
     typer.echo(f"\n{lab.kubectl('version').strip()}")
-    typer.echo(f"Argo Rollouts: {_first_line(lab)}")
+    typer.echo(lab.argo("version", "--short").strip())
+    for program in sorted({"etcd", "kwok", "prometheus"} & set(lab.programs)):
+        typer.echo(_version(lab.programs[program]))
 
 
 @app.command("list")
@@ -130,8 +134,9 @@ def _builds(lab: Lab) -> str:
     return ", ".join(sorted(groups)) or "found on the PATH"
 
 
-def _first_line(lab: Lab) -> str:
-    return lab.argo("version", "--short").strip()
+def _version(program: Path) -> str:
+    answer = subprocess.run([str(program), "--version"], check=False, capture_output=True, text=True)
+    return (answer.stdout or answer.stderr).partition("\n")[0]
 
 
 def main() -> None:

@@ -23,6 +23,8 @@ from lab.plane.startup import Start
 from lab.processes import client, ports
 from lab.programs import cache
 
+_BESIDE_A_CLUSTER = frozenset({"kubectl", "kubectl-argo-rollouts", "prometheus"})
+
 
 @dataclass(frozen=True, slots=True)
 class Wish:
@@ -43,16 +45,20 @@ def start(wish: Wish | None = None, *, keep: bool = False) -> Lab:
     return _start_in(folder, wish or Wish(), ephemeral=not keep)
 
 
-def start_named(name: str, wish: Wish | None = None) -> Lab:
-    """Start the lab `name`, which outlives this process. Raises LabError when it runs already."""
+def start_named(name: str, wish: Wish | None = None, *, detached: bool = True) -> Lab:
+    """Start the lab `name`. Raises LabError when it runs already.
+
+    It outlives this process if `detached`.
+    """
     # Before the folder exists: a first build takes minutes, and may fail.
-    cache.install()
+    _install(wish or Wish())
     folder = locations.named_labs() / name
     with _alone(folder):
         _clean_if_dead(folder)
         folder.mkdir(parents=True)
         started = _start_in(folder, wish or Wish(), ephemeral=True)
-        started.supervision.disown()
+        if detached:
+            started.supervision.disown()
     return started
 
 
@@ -95,7 +101,7 @@ def _start_in(folder: Path, wish: Wish, *, ephemeral: bool) -> Lab:
 
 def _supervised(folder: Path, wish: Wish, *, ephemeral: bool) -> Lab:
     """Return a lab that has everything but running programs."""
-    installed = cache.install()
+    installed = _install(wish)
     block = ports.reserve()
     try:
         _, pid = client.supervise(folder, lock=block.lock, ephemeral=ephemeral)
@@ -103,7 +109,7 @@ def _supervised(folder: Path, wish: Wish, *, ephemeral: bool) -> Lab:
         # The supervisor has its own copy; the reservation lives exactly as long as it.
         os.close(block.lock)
     known = state.State(
-        flavour=wish.flavour or locations.flavour(),
+        flavour=_flavour(wish),
         supervisor=pid,
         seed=wish.seed or secrets.randbits(32),
         ports=ports_from(block.ports),
@@ -112,6 +118,15 @@ def _supervised(folder: Path, wish: Wish, *, ephemeral: bool) -> Lab:
     )
     state.write(folder, known)
     return Lab(folder, known)
+
+
+def _flavour(wish: Wish) -> str:
+    return wish.flavour or locations.flavour()
+
+
+def _install(wish: Wish) -> cache.Installed:
+    # A cluster that is there already, or comes out of Docker, brings its own control plane.
+    return cache.install(only=() if _flavour(wish) == "local" else _BESIDE_A_CLUSTER)
 
 
 def _bring_up(lab: Lab, wish: Wish) -> None:

@@ -11,7 +11,7 @@ import os
 import platform
 import shutil
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,20 +41,21 @@ class _Count:
         return f"{self.done + index + 1} of {self.total}"
 
 
-def install(show: progress.Display | None = None) -> Installed:
-    """Return all programs and assets, building what is neither cached nor allowed from the PATH.
+def install(show: progress.Display | None = None, *, only: Collection[str] = ()) -> Installed:
+    """Return programs (all, or those named) and assets, building what is neither cached nor on the PATH.
 
     Raises ToolchainError or BuildError when something must be built and cannot be.
     """
     show = show or progress.display()
-    found = _from_path(table.PROGRAMS)
-    wanted = [program for program in table.PROGRAMS if program.name not in found]
+    needed = [program for program in table.PROGRAMS if not only or program.name in only]
+    found = _from_path(needed)
+    wanted = [program for program in needed if program.name not in found]
     programs, assets = dict(found), dict[str, Path]()
     for group in table.GROUPS:
         mine = [program for program in wanted if program.group == group]
         if not mine:
             continue
-        count = _Count(len(programs), len(table.PROGRAMS))
+        count = _Count(len(programs), len(needed))
         folder = ensure_group(group, mine, show, count)
         programs |= {program.name: folder / "bin" / program.name for program in mine}
         assets |= {asset.name: folder / "assets" / asset.name for asset in _assets(group)}

@@ -75,6 +75,8 @@ PROGRAMS: tuple[Program, ...] = (
         "prometheus",
         "github.com/prometheus/prometheus/cmd/prometheus",
         from_path_with="--web.enable-lifecycle",
+        # Module v0.305 is release 3.5; clients ask for it at /api/v1/status/buildinfo.
+        stamps=("github.com/prometheus/common/version.Version=3.5.0",),
     ),
 )
 

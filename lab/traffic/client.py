@@ -67,6 +67,10 @@ class WorldClient:
         """Export nothing for `version`, though it goes on serving; `silent=False` ends that."""
         self._turn("behaviour", namespace, rollout, version=version, silent=silent)
 
+    def cut_off(self, namespace: str, rollout: str, version: str | None = None, *, cut: bool = True) -> None:
+        """Make `version` a target that cannot be scraped (`up` 0); `cut=False` ends that."""
+        self._turn("behaviour", namespace, rollout, version=version, unreachable=cut)
+
     def misroute(self, namespace: str, rollout: str, shares: Mapping[str, float] | None) -> None:
         """Route by `shares` (image or hash to 0..1) whatever Argo set; None obeys Argo again."""
         self._turn("shares", namespace, rollout, shares=None if shares is None else dict(shares))

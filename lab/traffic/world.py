@@ -9,8 +9,8 @@ import random
 import threading
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 from lab.traffic.chance import Latency
 from lab.traffic.counters import DURATION, REQUESTS, Counters
@@ -26,11 +26,27 @@ class Version(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """How a version answers. `silent`: it serves requests and exports nothing about them."""
+    """How a version answers: its part of errors, and its lognormal latency (median and width).
+
+    `silent`: it serves requests and exports nothing about them. `unreachable`: Prometheus cannot
+    scrape it either, so that its `up` is 0.
+    """
 
     error_ratio: float = 0.001
-    latency: Latency = field(default_factory=Latency)
+    latency_seconds: float = 0.05
+    latency_sigma: float = 0.5
     silent: bool = False
+    unreachable: bool = False
+
+    def __post_init__(self) -> None:
+        _require(0 <= self.error_ratio <= 1, "error_ratio", self.error_ratio, "0..1")
+        _require(self.latency_seconds > 0, "latency_seconds", self.latency_seconds, "> 0")
+        _require(self.latency_sigma >= 0, "latency_sigma", self.latency_sigma, ">= 0")
+
+    @property
+    def latency(self) -> Latency:
+        """Return the distribution of its latency."""
+        return Latency(self.latency_seconds, self.latency_sigma)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +59,15 @@ class Demand:
     requests_per_second: float = 50.0
     preview_requests_per_second: float = 5.0
     shares: Mapping[str, float] | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("requests_per_second", "preview_requests_per_second"):
+            _require(getattr(self, name) >= 0, name, getattr(self, name), ">= 0")
+
+
+def _require(holds: bool, name: str, value: float, bound: str) -> None:
+    if not holds:
+        raise ValueError(f"{name}: {value} is not {bound}")
 
 
 class World:
@@ -60,47 +85,21 @@ class World:
         self._totals: dict[Key, dict[str, tuple[int, int]]] = defaultdict(dict)
         self._lock = threading.Lock()
 
-    def set_behaviour(
-        self,
-        rollout: Key,
-        version: str | None,
-        *,
-        error_ratio: float | None = None,
-        latency_seconds: float | None = None,
-        latency_sigma: float | None = None,
-        silent: bool | None = None,
-    ) -> None:
-        """Change how a version answers from now on; what is None stays as it is."""
+    def set_behaviour(self, rollout: Key, version: str | None, **changes: Any) -> None:
+        """Change fields of a version's Behaviour from now on; what is None or absent stays.
+
+        Raises TypeError for a field that does not exist, and ValueError for a value out of bounds.
+        """
         with self._lock:
             name = Version(rollout, version)
             old = self._behaviours.get(name) or self._behaviour(rollout, (), "")
-            latency = Latency(
-                old.latency.median_seconds if latency_seconds is None else latency_seconds,
-                old.latency.sigma if latency_sigma is None else latency_sigma,
-            )
-            self._behaviours[name] = replace(
-                old,
-                error_ratio=old.error_ratio if error_ratio is None else error_ratio,
-                latency=latency,
-                silent=old.silent if silent is None else silent,
-            )
+            self._behaviours[name] = replace(old, **_said(changes))
 
-    def set_demand(
-        self,
-        rollout: Key,
-        *,
-        requests_per_second: float | None = None,
-        preview_requests_per_second: float | None = None,
-    ) -> None:
-        """Change how many requests a Rollout gets from now on; what is None stays as it is."""
+    def set_demand(self, rollout: Key, **changes: Any) -> None:
+        """Change fields of a Rollout's Demand from now on, as `set_behaviour` does."""
         with self._lock:
             old = self._demands.get(rollout, self._default_demand)
-            live, preview = requests_per_second, preview_requests_per_second
-            self._demands[rollout] = replace(
-                old,
-                requests_per_second=old.requests_per_second if live is None else live,
-                preview_requests_per_second=(old.preview_requests_per_second if preview is None else preview),
-            )
+            self._demands[rollout] = replace(old, **_said(changes))
 
     def set_shares(self, rollout: Key, shares: Mapping[str, float] | None) -> None:
         """Route by `shares` (image or hash to 0..1) whatever the cluster says; None obeys again."""
@@ -124,7 +123,7 @@ class World:
     def exposition(self) -> str:
         """Return the world in Prometheus' text format."""
         with self._lock:
-            return "\n".join([*self._requests(), *self._durations(), ""])
+            return "\n".join([*self._targets(), *self._requests(), *self._durations(), ""])
 
     def _meet(self, services: Iterable[Service]) -> None:
         """Forget pods that are gone, and begin from zero with those that are new or restarted."""
@@ -180,11 +179,24 @@ class World:
         for labels, counters in self._visible():
             yield from counters.durations(labels)
 
+    def _targets(self) -> Iterator[str]:
+        # A real Prometheus scrapes every pod and says `up` of each. The world is one target, so it
+        # says it itself; labels keep it apart from the `up` of the world as such.
+        yield "# TYPE up gauge"
+        for rollout, pod, _ in self._pods.values():
+            behaviour = self._behaviour(rollout, pod.images, pod.version)
+            yield f"up{{{_labels(pod)}}} {int(not behaviour.unreachable)}"
+
     def _visible(self) -> Iterator[tuple[str, Counters]]:
         for rollout, pod, counters in self._pods.values():
-            if not self._behaviour(rollout, pod.images, pod.version).silent:
+            behaviour = self._behaviour(rollout, pod.images, pod.version)
+            if not behaviour.silent and not behaviour.unreachable:
                 yield _labels(pod), counters
 
 
 def _labels(pod: Pod) -> str:
     return f'namespace="{pod.namespace}",pod="{pod.name}",rollouts_pod_template_hash="{pod.version}"'
+
+
+def _said(changes: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in changes.items() if value is not None}

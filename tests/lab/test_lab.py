@@ -102,7 +102,7 @@ def test_a_service_account_is_nobody_but_itself(cluster, namespace):
 
 def test_prometheus_can_be_stopped_frozen_and_brought_back_with_its_past(cluster):
     prometheus = cluster.prometheus
-    prometheus.await_value('up{job="traffic"}')
+    prometheus.await_value('up{job="traffic",pod=""}')
     url = cluster.prometheus_url
     prometheus.stop()
     with pytest.raises(lab.CommandError, match="refused"):
@@ -110,7 +110,7 @@ def test_prometheus_can_be_stopped_frozen_and_brought_back_with_its_past(cluster
 
     prometheus.start()
     assert cluster.prometheus_url == url
-    assert prometheus.await_value("count_over_time(up[5m])") > 0
+    assert prometheus.await_value('count_over_time(up{job="traffic",pod=""}[5m])') > 0
     prometheus.pause()
     with pytest.raises(lab.CommandError, match="timed out"):
         lab.loopback.call(f"{url}/api/v1/query?query=up", timeout=0.5)
@@ -133,6 +133,18 @@ def test_argo_comes_back_after_a_kill(cluster, namespace):
 
     cluster.apply(ROLLOUT, namespace=namespace)
     lab.until(lambda: status(cluster, namespace).get("phase") == "Healthy", "a healthy Rollout", every=0.3)
+
+
+def test_a_lab_over_a_cluster_that_is_there_owns_only_prometheus_and_traffic(cluster, namespace, monkeypatch):
+    monkeypatch.setenv("KUBECONFIG", str(cluster.kubeconfig))
+    with lab.start(lab.Wish(flavour="external")) as guest:
+        assert sorted(guest.supervision.processes()) == ["prometheus", "traffic"]
+        assert namespace in guest.kubectl("get", "namespaces")
+        assert guest.prometheus.await_value('up{job="traffic",pod=""}')
+        with pytest.raises(lab.CommandError, match="only a local lab"):
+            guest.stop_controller()
+
+    assert cluster.supervision.is_running("kube-apiserver")
 
 
 def start_in_another_process():

@@ -83,6 +83,19 @@ def test_a_pod_that_is_not_ready_gets_no_requests():
     assert {labels[1] for labels in samples(world)} == {"a"}
 
 
+@pytest.mark.parametrize(
+    ("wish", "error"),
+    [({"error_ratio": 1.1}, ValueError), ({"latency_seconds": 0}, ValueError), ({"eror_ratio": 0.1}, TypeError)],
+)
+def test_a_behaviour_that_cannot_be_is_refused_and_changes_nothing(wish, error):
+    world = World(seed=1)
+    with pytest.raises(error):
+        world.set_behaviour(WEB, None, **wish)
+    world.tick([service(pod("a"), new=1.0)], 10)
+
+    assert world.totals(WEB)["new"][1] > 0
+
+
 def test_a_silent_version_serves_and_exports_nothing():
     world = World(seed=1)
     world.set_behaviour(WEB, "web:2", silent=True)
@@ -90,6 +103,15 @@ def test_a_silent_version_serves_and_exports_nothing():
 
     assert samples(world) == {}
     assert world.totals(WEB)["new"][1] > 0
+
+
+def test_every_pod_is_a_target_that_is_up_until_it_is_cut_off():
+    world = World(seed=1)
+    world.set_behaviour(WEB, "web:2", unreachable=True)
+    world.tick([service(pod("a"), pod("b", "old", image="web:1"), new=0.5, old=0.5)], 10)
+
+    assert samples(world, "up") == {("production", "a", "new"): 0, ("production", "b", "old"): 1}
+    assert {labels[1] for labels in samples(world)} == {"b"}
 
 
 def test_a_preview_gets_its_own_small_rate():
