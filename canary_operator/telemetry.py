@@ -10,6 +10,7 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 import canary_operator
+from canary_operator.cluster.calls import Call
 from canary_operator.model.decision import Action, ActionKind, Applied, Outcome
 from canary_operator.model.gate import GateStatus
 from canary_operator.model.rollout import RolloutRef
@@ -48,6 +49,12 @@ class Telemetry:
             ["provider"],
             registry=self.registry,
         )
+        self._requests = Counter(
+            "canary_operator_api_requests",
+            "Requests to the API server, the watches' own apart.",
+            ["verb", "resource", "status"],
+            registry=self.registry,
+        )
         self.lag = Gauge(
             "canary_operator_queue_lag_seconds", "Lateness of the most overdue Rollout.", registry=self.registry
         )
@@ -72,6 +79,11 @@ class Telemetry:
         """Count a question to a provider; called from threads."""
         self._queries.labels(provider, outcome).inc()
         self._query_seconds.labels(provider).observe(seconds)
+
+    def requested(self, call: Call, status: str) -> None:
+        """Count a request to the API server; called from threads."""
+        resource = "/".join(filter(None, (call.resource.plural, call.subresource)))
+        self._requests.labels(call.verb.value, resource, status).inc()
 
     def acted(self, action: Action, applied: Applied) -> None:
         """Count a write whose outcome is known."""

@@ -51,7 +51,7 @@ class Operator:
         self._namespaces = tuple(namespaces)
         self.telemetry = Telemetry()
         self._store = Store()
-        self._api = Api(load_credentials())
+        self._api = Api(load_credentials(), observe=self.telemetry.requested)
         self._providers = Providers(settings.providers, observe=self.telemetry.asked)
         for provider in settings.providers:
             self.telemetry.expect(provider.name)

@@ -16,7 +16,17 @@ from kubernetes.client import Configuration
 from canary_operator.cluster import calls, kinds
 from canary_operator.cluster.calls import Call
 from canary_operator.cluster.kinds import Resource
-from canary_operator.cluster.transport import DEFAULT_LIMITS, JSON, JSON_PATCH, MERGE_PATCH, Limits, Reply, Transport
+from canary_operator.cluster.transport import (
+    DEFAULT_LIMITS,
+    JSON,
+    JSON_PATCH,
+    MERGE_PATCH,
+    Limits,
+    Observe,
+    Reply,
+    Transport,
+    observe_nothing,
+)
 from canary_operator.errors import ClusterRefused, ClusterUnavailable
 from canary_operator.model.decision import Applied, Outcome
 from canary_operator.model.gate import GateStatus
@@ -61,8 +71,10 @@ class Api:
     was done. Methods that read raise ClusterRefused when they are not allowed to, or the kind is not installed.
     """
 
-    def __init__(self, configuration: Configuration, limits: Limits = DEFAULT_LIMITS) -> None:
-        self._transport = Transport(configuration, limits)
+    def __init__(
+        self, configuration: Configuration, limits: Limits = DEFAULT_LIMITS, observe: Observe = observe_nothing
+    ) -> None:
+        self._transport = Transport(configuration, limits, observe)
 
     async def close(self) -> None:
         """End all threads and connections."""

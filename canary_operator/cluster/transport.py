@@ -6,7 +6,7 @@ must read. The answers 4xx are returned, since 404, 409 and 422 are normal; no a
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -43,6 +43,13 @@ class Limits:
 
 DEFAULT_LIMITS = Limits()
 
+Observe = Callable[[Call, str], None]
+"""Told after each request: the call and its status, ``none`` where there was no answer. Called from threads."""
+
+
+def observe_nothing(_call: Call, _status: str) -> None:
+    """Observe nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -69,11 +76,14 @@ class Transport:
     asyncio's default pool has a few threads that others share; a slow API server must not stop them.
     """
 
-    def __init__(self, configuration: Configuration, limits: Limits = DEFAULT_LIMITS) -> None:
+    def __init__(
+        self, configuration: Configuration, limits: Limits = DEFAULT_LIMITS, observe: Observe = observe_nothing
+    ) -> None:
         # False, not 0: the client's default repeats requests three times, and follows redirects.
         configuration.retries = False
         configuration.connection_pool_maxsize = limits.threads
         self._limits = limits
+        self._observe = observe
         self._client: Any = ApiClient(configuration)
         self._threads = ThreadPoolExecutor(limits.threads, thread_name_prefix="api-server")
 
@@ -121,7 +131,9 @@ class Transport:
             response = self._client.call_api(*request, _request_timeout=(self._limits.connect, self._limits.read))
             content = response.read()
         except (urllib3.exceptions.HTTPError, ApiException, ConfigException, OSError) as error:
+            self._observe(call, "none")
             raise ClusterUnavailable(f"{_name(call)}: {_bounded(error)}") from error
+        self._observe(call, str(response.status))
         return _reply(call, response.status, content)
 
 

@@ -117,7 +117,7 @@ class Predicate:
 Node = Literal | Name | Pointer | Unary | Binary | Conditional | Index | Field | Slice | ArrayLiteral | Call | Predicate
 
 
-def children(node: Node) -> tuple[Node, ...]:  # noqa: C901 (one branch per kind of node)
+def children(node: Node) -> tuple[Node, ...]:
     """Return the nodes directly below one."""
     match node:
         case Literal() | Name() | Pointer():

@@ -1,0 +1,1 @@
+"""Numbers for the documentation: each command prints versions, machine and what it measured."""
