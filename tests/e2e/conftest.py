@@ -10,7 +10,9 @@ import pytest
 
 from lab.cluster import Lab
 from lab.starting import find, start
+from tests.e2e.apiproxy import ApiProxy, api_proxy
 from tests.e2e.stage import Stage, stage_in
+from tests.e2e.telemetryproxy import TelemetryProxy, telemetry_proxy
 
 ROOT = Path(__file__).parents[2]
 
@@ -70,3 +72,17 @@ def own_stage(own_cluster: Lab, own_identity: Path, tmp_path: Path) -> Iterator[
     """A fresh namespace of the module's own lab."""
     with stage_in(own_cluster, own_identity, tmp_path) as opened:
         yield opened
+
+
+@pytest.fixture
+def api(stage: Stage, tmp_path: Path) -> Iterator[ApiProxy]:
+    """A proxy between the test's operators and the API server: `stage.operator(kubeconfig=api.kubeconfig)`."""
+    with api_proxy(stage.identity, tmp_path, stage.admin.ca) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def telemetry(stage: Stage) -> Iterator[TelemetryProxy]:
+    """A proxy before the lab's Prometheus: `stage.operator(prometheus=telemetry.url)`."""
+    with telemetry_proxy(stage.lab.prometheus_url) as proxy:
+        yield proxy
