@@ -115,7 +115,7 @@ def _registry(resources: Sequence[Resource], on_event: OnEvent) -> kopf.Operator
     return registry
 
 
-def _login(**_: Any) -> kopf.ConnectionInfo:
+def _login(**_kwargs: Any) -> kopf.ConnectionInfo:
     """Watch as whom we write: one identity, one cluster. kopf asks again when a token has expired."""
     configuration = load_credentials()
     scheme, _, token = (configuration.get_api_key_with_prefix("BearerToken") or "").rpartition(" ")
