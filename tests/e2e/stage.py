@@ -150,7 +150,7 @@ class Stage:
             process = subprocess.Popen(command, env=environment, stdout=sink, stderr=subprocess.STDOUT)
         operator = Operator(process, log, f"http://127.0.0.1:{port}")
         self.operators.append(operator)
-        self.until(lambda: _is_ready(operator), "the operator to be ready", timeout=40)
+        self.until(lambda: _is_ready(operator), "the operator to be ready", timeout=90)
         return operator
 
     def command(self, *arguments: str, kubeconfig: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -347,7 +347,7 @@ class Stage:
 
     # Waiting
 
-    def until(self, true: Callable[[], Any], what: str, *, timeout: float = 40.0) -> Any:
+    def until(self, true: Callable[[], Any], what: str, *, timeout: float = 60.0) -> Any:
         """Wait until something is true and return it; fails with what was waited for and what is."""
         end = time.monotonic() + timeout
         while time.monotonic() < end:
