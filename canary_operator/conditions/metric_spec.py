@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from canary_operator import errors
 from canary_operator.conditions import expression
-from canary_operator.conditions.durations import parse_duration
+from canary_operator.model.durations import parse_duration
 
 DEFAULT_TIMEOUT_SECONDS = 30.0
 DEFAULT_CONSECUTIVE_ERROR_LIMIT = 4

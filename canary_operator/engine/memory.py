@@ -140,7 +140,7 @@ def _was_timed(status: GateStatus, rollout: Rollout) -> bool:
     index = status.pause.step_index if status.pause else None
     if index is None:
         return rollout.auto_promotion_seconds is not None
-    return index < len(rollout.steps) and bool(rollout.steps[index].duration)
+    return index < len(rollout.steps) and rollout.steps[index].duration is not None
 
 
 def _who_aborted(rollout: Rollout) -> str:

@@ -153,8 +153,7 @@ def _at_pause(rollout: Rollout, pause: Pause, now: float) -> AtPause:
     duration = rollout.auto_promotion_seconds
     if pause.reason is PauseReason.CANARY_STEP:
         duration = rollout.step.duration if rollout.step else None
-    # Argo lets a pause of zero or negative length last for ever, like one without a duration.
-    end = start + duration if duration and duration > 0 else None
+    end = None if duration is None else start + duration
     return AtPause(pause=pause, hold=pause.hold(now), user_start=start, user_end=end)
 
 

@@ -43,7 +43,7 @@ Duration = Annotated[
     float,
     BeforeValidator(_seconds),
     Field(ge=0),
-    PlainSerializer(lambda seconds: f"{seconds:g}s", return_type=str),
+    PlainSerializer(durations.write_duration, return_type=str),
     WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN}),
 ]
 
@@ -196,7 +196,7 @@ def _arguments(text: str | None) -> Mapping[str, str]:
     place = f"annotation {PREFIX}analysis-args"
     try:
         values = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigurationError(f"{place} is not JSON: {error}") from error
     if not isinstance(values, dict) or not all(isinstance(value, str) for value in values.values()):
         raise ConfigurationError(f'{place} must be a JSON object of strings, such as {{"service": "api"}}')

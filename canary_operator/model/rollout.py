@@ -5,6 +5,7 @@ Law: frozen nouns and the parser at the border; raw Kubernetes dictionaries stop
 
 import enum
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,8 @@ from canary_operator.model.fieldpath import extract_field
 from canary_operator.model.pause import Pause, PauseReason
 
 Body = Mapping[str, Any]
+
+_LONGEST_PAUSE_SECONDS = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -217,15 +220,17 @@ def _step(step: Body, index: int) -> Step:
 
 
 def _pause_seconds(pause: Body, index: int) -> float | None:
-    # Argo: an int or a numeric string is seconds, any other string a Go duration; zero and less pause for ever.
+    # Argo: an int or a numeric string is seconds, any other string a Go duration; whole seconds count, in 32 bits.
+    # Zero ends at once, and a spec with less is refused.
     duration = pause.get("duration")
     if duration is None:
         return None
+    text = str(duration)
     try:
-        seconds = float(int(duration)) if str(duration).isdigit() else durations.parse_duration(str(duration))
+        seconds = int(text) if re.fullmatch(r"[+-]?[0-9]{1,10}", text) else int(durations.parse_duration(text))
     except ConfigurationError as error:
         raise ConfigurationError(f"spec.strategy.canary.steps[{index}].pause.duration: {error}") from error
-    return seconds
+    return float(min(max(seconds, 0), _LONGEST_PAUSE_SECONDS))
 
 
 def _pause(condition: Body) -> Pause:
@@ -241,8 +246,11 @@ def _pauses_before_promotion(blue_green: Body | None) -> bool:
 
 
 def _auto_promotion_seconds(blue_green: Body | None) -> float | None:
-    seconds = (blue_green or {}).get("autoPromotionSeconds")
-    return float(seconds) if seconds else None
+    if blue_green is None or blue_green.get("autoPromotionEnabled") is False:
+        # Argo then waits for a person, whatever the seconds say.
+        return None
+    seconds = blue_green.get("autoPromotionSeconds") or 0
+    return float(seconds) if seconds > 0 else None
 
 
 def _analyses(body: Body, canary: Body, blue_green: Body | None, status: Body) -> list[Analysis]:
