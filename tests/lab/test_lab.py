@@ -12,9 +12,8 @@ import pytest
 import lab
 from lab.processes import client
 
-pytestmark = pytest.mark.e2e
-
-SERVICES = ["web-canary", "web-stable"]
+# One worker, one lab: these tests stop what other tests need, so they share no lab with them.
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("lab")]
 
 ROLLOUT = """
 apiVersion: argoproj.io/v1alpha1
@@ -80,7 +79,7 @@ def test_a_canary_moves_and_its_traffic_is_what_argo_set(cluster, namespace):
     canary = status(cluster, namespace)["currentPodHash"]
 
     mine = f'http_requests_total{{namespace="{namespace}"'
-    cluster.prometheus.await_value(f'sum(increase({mine},rollouts_pod_template_hash="{canary}"}}[10s])) > 200')
+    cluster.prometheus.await_value(f'sum(increase({mine},rollouts_pod_template_hash="{canary}"}}[10s])) > 400')
     share = cluster.prometheus.value(
         f'sum(rate({mine},rollouts_pod_template_hash="{canary}"}}[3s])) / sum(rate({mine}}}[3s]))'
     )
@@ -169,7 +168,7 @@ def test_nothing_is_left_after_an_interrupt_in_the_middle_of_a_start(tmp_path):
     owner = subprocess.Popen(
         [sys.executable, "-c", OWNER], env=environment, start_new_session=True, stderr=subprocess.DEVNULL
     )
-    folder = lab.until(lambda: next(tmp_path.glob("canary-lab-*/logs/kube-apiserver.log"), None), "a start")
+    folder = lab.until(lambda: next(tmp_path.glob("canary-lab-*/logs/kube-apiserver.log"), None), "a start", timeout=60)
     pids = [process.pid for process in client.Supervision(folder.parent.parent).processes().values()]
     # What a terminal does on Ctrl-C: the whole process group gets it.
     os.killpg(owner.pid, signal.SIGINT)
