@@ -1,10 +1,14 @@
-"""Builders of realistic bodies: a canary paused at a timed step, as Argo Rollouts 1.9 stores it."""
+"""Builders of realistic bodies: a canary paused at a timed step, as Argo Rollouts 1.9 stores it; and a real cluster."""
 
 import copy
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+
+import lab
+from lab.starting import find
 
 START = "2026-09-14T10:00:00Z"
 
@@ -76,3 +80,21 @@ def blue_green() -> dict[str, Any]:
     del body["status"]["currentStepIndex"]
     body["status"]["pauseConditions"] = [{"reason": "BlueGreenPause", "startTime": START}]
     return body
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[lab.Lab]:
+    """The running lab that LAB_NAME says, else one for this session."""
+    name = os.environ.get("LAB_NAME")
+    if name:
+        yield find(name)
+        return
+    with lab.start() as started:
+        yield started
+
+
+@pytest.fixture
+def namespace(cluster: lab.Lab) -> Iterator[str]:
+    """A fresh namespace of the lab."""
+    with cluster.namespace() as name:
+        yield name

@@ -1,13 +1,10 @@
-"""Plan: what only a real API server and a real Argo can tell, asked with the identity and rights of the manifests.
-
-Run with `-p lab.pytest_plugin`, which brings the fixtures `cluster` and `namespace`.
-"""
+"""Plan: what only a real API server and a real Argo can tell, asked with the identity and rights of the manifests."""
 
 import asyncio
 import pathlib
 import time
 from collections.abc import AsyncIterator, Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import yaml
@@ -25,9 +22,7 @@ from canary_operator.model.pause import FIRST_SHIFT_SECONDS, SECOND_SHIFT_SECOND
 from canary_operator.model.providers import ProviderAddresses
 from canary_operator.model.record import GateDecisionSpec
 from canary_operator.model.rollout import Body, Rollout, RolloutRef, parse_rollout
-
-if TYPE_CHECKING:
-    from lab.cluster import Lab
+from lab.cluster import Lab
 
 pytestmark = pytest.mark.e2e
 
@@ -36,7 +31,7 @@ OPERATOR = ("canary-operator", "canary-operator")
 
 
 @pytest.fixture(scope="session")
-def installed(cluster: "Lab") -> "Lab":
+def installed(cluster: Lab) -> Lab:
     """The lab with the shipped manifests; the program itself does not run, its Deployment waits for an image."""
     cluster.kubectl("apply", "--server-side", "--force-conflicts", "--kustomize", str(ROOT / "manifests"))
     cluster.kubectl("scale", "deployment/canary-operator", "--replicas=0", namespace="canary-operator")
@@ -45,7 +40,7 @@ def installed(cluster: "Lab") -> "Lab":
 
 
 @pytest.fixture
-async def api(installed: "Lab") -> AsyncIterator[Api]:
+async def api(installed: Lab) -> AsyncIterator[Api]:
     kubeconfig = installed.service_account_kubeconfig(*OPERATOR)
     client = Api(load_credentials(str(kubeconfig)))
     yield client
@@ -101,9 +96,11 @@ async def until(
     raise AssertionError(f"not within {within} s: {body}")
 
 
-async def paused(installed: "Lab", api: Api, ref: RolloutRef, pause: str | None = None) -> tuple[Rollout, Body]:
+async def paused(installed: Lab, api: Api, ref: RolloutRef, pause: str | None = None) -> tuple[Rollout, Body]:
     installed.apply(a_rollout(ref.name, ref.namespace, pause=pause))
     await until(api, ref, lambda rollout: rollout.in_sync and rollout.stable_hash == rollout.pod_hash != "")
+    # ReplicaSets are told apart by age in whole seconds, here as in Argo.
+    await asyncio.sleep(1.1)
     installed.apply(a_rollout(ref.name, ref.namespace, image="app:2", pause=pause))
     return await until(api, ref, is_paused_at(1))
 
@@ -119,7 +116,7 @@ def an_action(kind: ActionKind, rollout: Rollout, start: float | None = None) ->
 
 
 async def test_a_timed_pause_is_held_twice_outlives_its_duration_and_is_released(
-    installed: "Lab", api: Api, namespace: str
+    installed: Lab, api: Api, namespace: str
 ) -> None:
     ref = RolloutRef(namespace, "timed")
     rollout, body = await paused(installed, api, ref, pause="5s")
@@ -145,7 +142,7 @@ async def test_a_timed_pause_is_held_twice_outlives_its_duration_and_is_released
     await until(api, ref, is_paused_at(3))
 
 
-async def test_a_promotion_is_done_once_and_an_abort_needs_no_pause(installed: "Lab", api: Api, namespace: str) -> None:
+async def test_a_promotion_is_done_once_and_an_abort_needs_no_pause(installed: Lab, api: Api, namespace: str) -> None:
     ref = RolloutRef(namespace, "waiting")
     rollout, body = await paused(installed, api, ref)
 
@@ -170,7 +167,7 @@ async def test_a_rollout_that_is_gone_is_an_outcome(api: Api, namespace: str) ->
 
 
 async def test_a_rollback_inside_the_window_is_told_from_the_replica_sets(
-    installed: "Lab", api: Api, namespace: str
+    installed: Lab, api: Api, namespace: str
 ) -> None:
     ref = RolloutRef(namespace, "back")
     rollout, body = await paused(installed, api, ref)
@@ -191,9 +188,7 @@ async def test_a_rollback_inside_the_window_is_told_from_the_replica_sets(
     assert found.rollout.rolls_back
 
 
-async def test_a_gate_is_created_once_and_only_its_status_is_written(
-    installed: "Lab", api: Api, namespace: str
-) -> None:
+async def test_a_gate_is_created_once_and_only_its_status_is_written(installed: Lab, api: Api, namespace: str) -> None:
     ref = RolloutRef(namespace, "gated")
     installed.apply(a_rollout(ref.name, namespace))
     body = await api.get_rollout(ref)
@@ -234,10 +229,14 @@ async def test_a_gate_is_created_once_and_only_its_status_is_written(
 
 
 async def test_a_status_that_breaks_the_schema_is_refused_and_not_stale(
-    installed: "Lab", api: Api, namespace: str
+    installed: Lab, api: Api, namespace: str
 ) -> None:
     ref = RolloutRef(namespace, "broken")
-    created = await api.create_gate(ref, "5a1e0000-0000-4000-8000-000000000000")
+    # Without a living owner the garbage collector would take the gate within the second.
+    installed.apply(a_rollout(ref.name, namespace))
+    owner = await api.get_rollout(ref)
+    assert owner is not None
+    created = await api.create_gate(ref, owner["metadata"]["uid"])
     assert created.body is not None
 
     wrong = GateStatus.model_construct(phase="Nonsense", evidence=(), history=(), conditions=())
@@ -274,7 +273,7 @@ def a_decision(namespace: str, name: str, **changed: Any) -> dict[str, Any]:
 
 
 async def test_a_decision_is_stored_as_it_was_written_and_cannot_be_changed(
-    installed: "Lab", api: Api, namespace: str
+    installed: Lab, api: Api, namespace: str
 ) -> None:
     body = a_decision(namespace, "d-1")
 
@@ -313,12 +312,12 @@ def a_policy(spec: dict[str, Any]) -> str:
         ({"failAction": "Explode"}, "Unsupported value"),
     ],
 )
-def test_a_mistake_in_a_policy_is_refused(installed: "Lab", namespace: str, spec: dict[str, Any], said: str) -> None:
+def test_a_mistake_in_a_policy_is_refused(installed: Lab, namespace: str, spec: dict[str, Any], said: str) -> None:
     with pytest.raises(Exception, match=said):
         installed.apply(a_policy(spec), namespace=namespace)
 
 
-def test_a_policy_shows_its_defaults(installed: "Lab", namespace: str) -> None:
+def test_a_policy_shows_its_defaults(installed: Lab, namespace: str) -> None:
     installed.apply(a_policy({}), namespace=namespace)
 
     spec = installed.get("slopolicy", "p", namespace=namespace)["spec"]
@@ -329,12 +328,12 @@ def test_a_policy_shows_its_defaults(installed: "Lab", namespace: str) -> None:
 @pytest.mark.parametrize(
     "path", ["slopolicy.spec.timing.maxHold", "cg.spec.override.expiresAt", "gd.spec.evidence.eta"]
 )
-def test_every_field_is_explained(installed: "Lab", path: str) -> None:
+def test_every_field_is_explained(installed: Lab, path: str) -> None:
     assert "DESCRIPTION" in installed.kubectl("explain", path)
     assert "<empty>" not in installed.kubectl("explain", path)
 
 
-async def test_our_analysis_runs_are_kept_live_and_few(installed: "Lab", api: Api, namespace: str) -> None:
+async def test_our_analysis_runs_are_kept_live_and_few(installed: Lab, api: Api, namespace: str) -> None:
     ref = RolloutRef(namespace, "shown")
     installed.apply(a_rollout(ref.name, namespace))
     rollout = await api.get_rollout(ref)
@@ -385,7 +384,7 @@ async def test_events_are_created_and_counted(api: Api, namespace: str) -> None:
     assert (await api.patch_event(namespace, "forgotten", {"count": 2})).outcome is Outcome.GONE
 
 
-async def test_all_watched_kinds_can_be_listed(installed: "Lab", api: Api, namespace: str) -> None:
+async def test_all_watched_kinds_can_be_listed(installed: Lab, api: Api, namespace: str) -> None:
     installed.apply(a_policy({}), namespace=namespace)
     for resource in kinds.WATCHED:
         listing = await api.list_watched(resource)
@@ -408,7 +407,7 @@ async def test_all_watched_kinds_can_be_listed(installed: "Lab", api: Api, names
     ],
 )
 def test_the_operator_has_no_other_rights(
-    installed: "Lab", namespace: str, verb: str, resource: str, *, allowed: bool
+    installed: Lab, namespace: str, verb: str, resource: str, *, allowed: bool
 ) -> None:
     kind, _, subresource = resource.partition("/")
     account = f"--as=system:serviceaccount:{OPERATOR[0]}:{OPERATOR[1]}"
