@@ -4,6 +4,7 @@ Law: this file tells the story; it judges nothing and knows no API. Whatever hap
 reply is told from the Rollout itself when the next cycle begins.
 """
 
+import asyncio
 import math
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
@@ -55,7 +56,9 @@ async def reconcile(world: World, ref: RolloutRef) -> float:
     # 2. What the engine would like to know.
     queries = engine.plan(snapshot, now)
     # 3. Prometheus answers, or says why not.
-    samples = await world.fetch(queries)
+    samples = await hear(world, snapshot, queries)
+    if samples is None:
+        return now
     # 4. The decision: a function of what was seen and heard.
     decision = engine.decide(snapshot, samples, now)
     # 5. At most one guarded write to the Rollout.
@@ -63,6 +66,18 @@ async def reconcile(world: World, ref: RolloutRef) -> float:
     # 6. Said and kept, now that the outcome is known.
     await record(world, snapshot, decision, applied, now)
     return decision.next_look
+
+
+async def hear(world: World, snapshot: Snapshot, queries: Collection[Query]) -> Samples | None:
+    """The answers; None if the release has moved on meanwhile, so that nobody waits for what no longer matters."""
+    answers = asyncio.ensure_future(world.fetch(queries))
+    moved_on = asyncio.ensure_future(world.reader.moved_on(snapshot))
+    try:
+        await asyncio.wait((answers, moved_on), return_when=asyncio.FIRST_COMPLETED)
+        return answers.result() if answers.done() else None
+    finally:
+        answers.cancel()
+        moved_on.cancel()
 
 
 async def apply(world: World, snapshot: Snapshot, decision: Decision) -> Applied | None:
@@ -83,7 +98,7 @@ async def record(world: World, snapshot: Snapshot, decision: Decision, applied: 
         return
     if applied is not None:
         status = memory.concluded(status, applied)
-    verdict_changed = status.verdict is not None and status.since != before.since
+    verdict_changed = _is_new_verdict(before, status)
     if verdict_changed:
         status = await world.scribe.record(snapshot, status, now, None)
     action = _action_to_record(before, status)
@@ -102,6 +117,14 @@ async def record(world: World, snapshot: Snapshot, decision: Decision, applied: 
 def _has_gate(snapshot: Snapshot) -> bool:
     """Whether there is a CanaryGate to write to: a Rollout that never opted in has none."""
     return snapshot.gate_generation is not None or snapshot.opt_in.mode is not Mode.OFF
+
+
+def _is_new_verdict(before: GateStatus, status: GateStatus) -> bool:
+    """Whether the verdict has changed, in this cycle or in an interrupted one whose outcome is known only now."""
+    if status.verdict is None:
+        return False
+    interrupted = before.pending is not None and before.pending.at == status.since
+    return interrupted or status.since != before.since
 
 
 def _action_to_record(before: GateStatus, status: GateStatus) -> RecordedAction | None:

@@ -36,6 +36,8 @@ WORKERS = 32
 RESYNC_SECONDS = 300.0
 _RESYNC_RETRY_SECONDS = 5.0
 SHUTDOWN_SECONDS = 4.0
+# Less than any interval, more than a look takes to read the clock.
+_AT_ONCE_SECONDS = 0.5
 
 
 class Operator:
@@ -56,8 +58,9 @@ class Operator:
         for provider in settings.providers:
             self.telemetry.expect(provider.name)
         addresses = provider_addresses(settings.providers)
+        self._reader = Reader(self._store, self._api, addresses, settings.evaluation_interval)
         self._world = World(
-            reader=Reader(self._store, self._api, addresses, settings.evaluation_interval),
+            reader=self._reader,
             fetch=self._providers.fetch,
             api=self._api,
             scribe=Scribe(self._api, self._store),
@@ -98,8 +101,10 @@ class Operator:
 
     async def _settle(self, ref: RolloutRef) -> None:
         """Look until nothing is due at this moment: one look may be the ground of the next."""
-        deadline = time.time()
-        while await self._look(ref) <= deadline:
+        while True:
+            start = time.time()
+            if await self._look(ref) > start + _AT_ONCE_SECONDS:
+                return
             await self._resync_one(ref)
 
     async def _resync_one(self, ref: RolloutRef) -> None:
@@ -131,7 +136,7 @@ class Operator:
         changed = self._store.remove(resource, body) if kind == "DELETED" else self._store.put(resource, body)
         if changed:
             for ref in affected | self._store.affected(resource, body):
-                self._agenda.mark(ref)
+                self._look_again(ref)
 
     async def _resync_until_done(self) -> None:
         while True:
@@ -165,7 +170,11 @@ class Operator:
             self._unreadable.add(resource)
             return
         for ref in self._store.resync(resource, listing.items, listing.resource_version, namespace).affected:
-            self._agenda.mark(ref)
+            self._look_again(ref)
+
+    def _look_again(self, ref: RolloutRef) -> None:
+        self._agenda.mark(ref)
+        self._reader.notice(ref)
 
     def _readable(self) -> Sequence[Resource]:
         return [resource for resource in kinds.WATCHED if resource not in self._unreadable]

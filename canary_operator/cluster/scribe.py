@@ -56,12 +56,17 @@ class Scribe:
     async def record(
         self, snapshot: Snapshot, status: GateStatus, now: float, action: RecordedAction | None
     ) -> GateStatus:
-        """Add a GateDecision to the gate's chain. Returns the status with the new head of the chain."""
+        """Add a GateDecision to the gate's chain. Returns the status with the new head of the chain.
+
+        What a crash has left behind, recorded but not remembered, is caught up with first and not told twice.
+        """
         ref = snapshot.rollout.ref
         record = records.decision_record(snapshot, status, now, action)
         written = await self._api.create_decision(ref.namespace, _decision_body(ref, record, snapshot))
         if written.outcome is Outcome.STALE:
-            return await self._adopted(ref, status, record.rollout.uid)
+            ahead = await self._next_stored(ref, record)
+            caught_up = status.model_copy(update={"sequence": ahead["sequence"], "record_hash": ahead["hash"]})
+            return caught_up if _tells_the_same(ahead, record) else await self.record(snapshot, caught_up, now, action)
         if written.outcome is not Outcome.APPLIED:
             log.error("decision_not_recorded", rollout=str(ref), outcome=written.outcome.value, message=written.message)
             return status
@@ -69,12 +74,12 @@ class Scribe:
             await self._prune(ref, record.rollout.uid, record.sequence - KEPT_DECISIONS)
         return status.model_copy(update={"sequence": record.sequence, "record_hash": record.hash})
 
-    async def _adopted(self, ref: RolloutRef, status: GateStatus, uid: str) -> GateStatus:
-        """The head of the chain as it is stored: a crash had come between the record and the status."""
+    async def _next_stored(self, ref: RolloutRef, record: GateDecisionSpec) -> Mapping[str, Any]:
         specs = [body["spec"] for body in await self._api.list_decisions(ref.namespace)]
-        own = [spec for spec in specs if spec["rollout"]["uid"] == uid]
-        head = max(own, key=lambda spec: int(spec["sequence"]))
-        return status.model_copy(update={"sequence": head["sequence"], "record_hash": head["hash"]})
+        for spec in specs:
+            if (spec["rollout"]["uid"], spec["sequence"]) == (record.rollout.uid, record.sequence):
+                return dict(spec)
+        raise ClusterRefused(f"GateDecision {records.record_name(ref, record)} is there and cannot be found")
 
     async def _prune(self, ref: RolloutRef, uid: str, newest: int) -> None:
         for body in await self._api.list_decisions(ref.namespace):
@@ -154,6 +159,15 @@ def _metrics(snapshot: Snapshot) -> tuple[JudgedMetric, ...]:
         return judged_metrics(snapshot)
     except ConfigurationError:
         return ()
+
+
+def _tells_the_same(stored: Mapping[str, Any], record: GateDecisionSpec) -> bool:
+    """Whether a stored record tells this action, or without one this verdict; times and sentences may differ."""
+    action = stored.get("action")
+    if action is None or record.action is None:
+        told = (stored.get("verdict"), stored["reason"])
+        return action is None and record.action is None and told == (record.verdict, record.reason)
+    return (action["decisionId"], action["outcome"]) == (record.action.decision_id, record.action.outcome)
 
 
 def _is_owned(gate: Body, uid: str) -> bool:

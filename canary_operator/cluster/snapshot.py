@@ -4,12 +4,14 @@ Law: what cannot be read becomes a text in its place, never an exception that st
 the watch does not answer, whether a release is a rollback that Argo never pauses, is asked here.
 """
 
+import asyncio
 import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
 import pydantic
 
+from canary_operator.cluster import kinds
 from canary_operator.cluster.api import Api
 from canary_operator.cluster.store import Store, template_refs
 from canary_operator.errors import ConfigurationError
@@ -67,21 +69,55 @@ class Reader:
         self._addresses = addresses
         self._evaluation_interval = evaluation_interval
         self._rollbacks: dict[RolloutRef, tuple[_Release, bool]] = {}
+        self._news: dict[RolloutRef, asyncio.Event] = {}
 
     async def read(self, ref: RolloutRef) -> Snapshot | None:
         """Take the snapshot of a Rollout, None where there is none or it cannot be read.
 
         Raises:
 
-            ClusterError: if the ReplicaSets of a Rollout with a rollback window cannot be listed.
+            ClusterError: if what must be asked for, the Rollout again or its ReplicaSets, cannot be read.
         """
-        found = snapshot(self._store, ref, self._addresses, self._evaluation_interval)
+        found = self._known(ref)
+        if found is not None and found.status.pending is not None:
+            found = await self._read_again(ref)
         if found is None:
             self._rollbacks.pop(ref, None)
             return None
         if not await self._rolls_back(found.rollout):
             return found
         return dataclasses.replace(found, rollout=dataclasses.replace(found.rollout, rolls_back=True))
+
+    async def moved_on(self, judged: Snapshot) -> None:
+        """Wait until this is no longer what must be judged: the release has moved on, or a person wants otherwise.
+
+        One caller at a time for each Rollout; ``notice`` makes it look.
+        """
+        ref = judged.rollout.ref
+        news = self._news[ref] = asyncio.Event()
+        try:
+            while _is_same_matter(judged, self._known(ref)):
+                news.clear()
+                await news.wait()
+        finally:
+            if self._news[ref] is news:
+                del self._news[ref]
+
+    def notice(self, ref: RolloutRef) -> None:
+        """Say that something about a Rollout has changed in the store."""
+        if ref in self._news:
+            self._news[ref].set()
+
+    def _known(self, ref: RolloutRef) -> Snapshot | None:
+        return snapshot(self._store, ref, self._addresses, self._evaluation_interval)
+
+    async def _read_again(self, ref: RolloutRef) -> Snapshot | None:
+        # What became of an action whose reply was lost is told from the Rollout, and the watch may be late.
+        body = await self._api.get_rollout(ref)
+        if body is None:
+            return None
+        self._store.put(kinds.ROLLOUTS, body)
+        return self._known(ref)
 
     async def _rolls_back(self, rollout: Rollout) -> bool:
         release = _release(rollout, self._store.rollout_body(rollout.ref) or {})
@@ -97,6 +133,13 @@ class Reader:
         if answer is not None:
             self._rollbacks[rollout.ref] = (release, answer)
         return bool(answer)
+
+
+def _is_same_matter(judged: Snapshot, known: Snapshot | None) -> bool:
+    if known is None:
+        return False
+    same_release = (judged.rollout.fence, judged.rollout.aborted) == (known.rollout.fence, known.rollout.aborted)
+    return same_release and (judged.opt_in, judged.gate_spec) == (known.opt_in, known.gate_spec)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
