@@ -27,6 +27,9 @@ from canary_operator.model.verdict import Finding, HoldReason, Verdict, verdict_
 
 PRE_PROMOTION = "prePromotion"
 
+# Characters of a sentence in a status; a record refuses more than eight times that.
+MESSAGE_LENGTH = 1024
+
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
@@ -63,7 +66,7 @@ def judging(snapshot: Snapshot, judgement: Judgement, now: float) -> GateStatus:
         "mode": snapshot.opt_in.mode.value,
         "verdict": verdict.value,
         "reason": finding.reason.value,
-        "message": finding.message,
+        "message": _bounded(finding.message),
         "since": since,
         "ended_by": None,
         "observed_generation": snapshot.gate_generation,
@@ -73,6 +76,11 @@ def judging(snapshot: Snapshot, judgement: Judgement, now: float) -> GateStatus:
         update |= {"evidence": judgement.evidence, "requests": _requests(judgement.evidence)}
     judged = status.model_copy(update=update)
     return _with_conditions(_with_history(judged, status, now), judgement, now)
+
+
+def _bounded(message: str) -> str:
+    # A mistake can quote a whole annotation, which may have 256 KB.
+    return message if len(message) <= MESSAGE_LENGTH else message[: MESSAGE_LENGTH - 1] + "…"
 
 
 def where(rollout: Rollout) -> dict[str, object]:
