@@ -303,7 +303,9 @@ def _with_action(
     if kind is None:
         kinds = (ActionKind.RELEASE,) if at is not None and at.user_end is not None and now > at.user_end else ()
         return _with_nudge(snapshot, decision, kinds, now)
-    verdict = None if decision.reason is None else verdict_of(decision.reason)
+    # A release because the gate only observes follows from the annotation, as one because it is off.
+    ruling = decision.reason if memory.enforcing(snapshot) else None
+    verdict = None if ruling is None else verdict_of(ruling)
     action = acting.action(snapshot, kind, now)
     status: GateStatus = memory.intended(decision.status, action, now, verdict)
     return replace(decision, action=action, status=status)
