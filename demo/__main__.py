@@ -1,0 +1,5 @@
+"""`python -m demo`."""
+
+from demo.program import main
+
+main()
