@@ -4,12 +4,14 @@ Law: pure. The tables say which action a verdict asks for; nothing here looks at
 """
 
 import hashlib
+import math
 from dataclasses import dataclass
 
 from canary_operator.engine.situation import AtPause, held_pause
 from canary_operator.model import durations
 from canary_operator.model.decision import Action, ActionKind, Snapshot
-from canary_operator.model.pause import FIRST_SHIFT_SECONDS, SECOND_SHIFT_SECONDS, Hold
+from canary_operator.model.gate import LastAction
+from canary_operator.model.pause import FIRST_SHIFT_SECONDS, SECOND_SHIFT_SECONDS, Hold, PauseReason
 from canary_operator.model.policy import Mode
 from canary_operator.model.verdict import Verdict
 
@@ -28,26 +30,27 @@ class Will:
     ends_as_ungated: bool = False
 
 
-def first_of_all(snapshot: Snapshot, at: AtPause, now: float) -> ActionKind | None:
-    """The hold of a timed pause, which cannot wait for evidence: written at once, and again a little later."""
+def must_hold_first(snapshot: Snapshot, at: AtPause) -> bool:
+    """Whether this is a timed pause whose hold is not written twice yet: nothing else may happen before."""
     if snapshot.opt_in.mode is not Mode.ENFORCE or at.user_end is None:
-        return None
-    match at.hold:
-        case Hold.NONE:
-            # A hold that a verdict released is not taken up again.
-            return None if _released(snapshot, at) else ActionKind.HOLD
-        case Hold.WRITTEN:
-            return ActionKind.HOLD if now >= confirm_at(snapshot, now) else None
-        case Hold.CONFIRMED:
-            return None
+        return False
+    # A hold that a verdict released is not taken up again.
+    return at.hold is Hold.WRITTEN or (at.hold is Hold.NONE and not _released(snapshot, at))
 
 
-def confirm_at(snapshot: Snapshot, now: float) -> float:
-    """When the second write of a hold is due, at once if nobody remembers the first."""
+def hold_at(snapshot: Snapshot, at: AtPause, now: float) -> float:
+    """When the hold is to be written, for the first or the second time: now, or a little after the last try."""
     last = snapshot.status.last_action
-    if last is None or last.action != ActionKind.HOLD.value:
+    if last is None or last.action != ActionKind.HOLD.value or not _is_about(last, at):
         return now
-    return durations.parse_time(last.at) + CONFIRM_AFTER_SECONDS
+    match last.outcome:
+        case "Applied":
+            # Either it is time for the second write, or what the watch has told is older than the first.
+            return durations.parse_time(last.at) + CONFIRM_AFTER_SECONDS
+        case "Refused":
+            return durations.parse_time(last.at) + snapshot.evaluation_interval
+        case _:
+            return now
 
 
 def at_pause(at: AtPause, will: Will, now: float) -> ActionKind | None:
@@ -65,7 +68,8 @@ def at_pause(at: AtPause, will: Will, now: float) -> ActionKind | None:
             return ActionKind.PROMOTE
         case Verdict.PROMOTE if over and held:
             return ActionKind.RELEASE
-        case Verdict.PROMOTE if will.early and not over:
+        case Verdict.PROMOTE if will.early and not over and at.pause.reason is PauseReason.CANARY_STEP:
+            # Before a blue/green promotion Argo 1.9 pauses anew when a pause with an end is taken away.
             return ActionKind.PROMOTE
         case Verdict.PROMOTE:
             return None
@@ -111,9 +115,23 @@ def _decision_id(snapshot: Snapshot, kind: ActionKind, now: float) -> str:
 
 def _released(snapshot: Snapshot, at: AtPause) -> bool:
     last = snapshot.status.last_action
-    if last is None or last.action != ActionKind.RELEASE.value or last.pause_start is None:
+    if last is None or last.action != ActionKind.RELEASE.value:
         return False
-    return last.verdict != "" and durations.parse_time(last.pause_start) == at.user_start
+    return last.verdict != "" and _is_about(last, at)
+
+
+def _is_about(last: LastAction, at: AtPause) -> bool:
+    return last.pause_start is not None and durations.parse_time(last.pause_start) == at.user_start
+
+
+def settles_at(snapshot: Snapshot, kind: ActionKind) -> float:
+    """Until when an action that was applied may not be seen yet: it is not done again before."""
+    last, rollout, pause = snapshot.status.last_action, snapshot.rollout, snapshot.status.pause
+    if last is None or last.outcome != "Applied" or last.action != kind.value or kind is ActionKind.HOLD:
+        return -math.inf
+    start = pause.start_time if pause is not None and pause.left_by is None else None
+    same = (last.pod_hash, last.step_index, last.pause_start) == (rollout.pod_hash, rollout.step_index, start)
+    return durations.parse_time(last.at) + NUDGE_AFTER_SECONDS if same else -math.inf
 
 
 def nudge_due(snapshot: Snapshot, kinds: tuple[ActionKind, ...], now: float) -> bool:

@@ -26,9 +26,10 @@ from canary_operator.engine.situation import (
 from canary_operator.errors import ConfigurationError
 from canary_operator.model import durations
 from canary_operator.model.decision import ActionKind, Decision, Snapshot
-from canary_operator.model.gate import GateStatus
+from canary_operator.model.gate import Evidence, GateStatus, LastAction
 from canary_operator.model.pause import Hold
 from canary_operator.model.policy import SLOPolicySpec
+from canary_operator.model.rollout import Rollout
 from canary_operator.model.samples import Query, Samples
 from canary_operator.model.verdict import Finding, HoldReason, Verdict, verdict_of
 
@@ -38,7 +39,7 @@ def plan(snapshot: Snapshot, now: float) -> tuple[Query, ...]:
     at = situate(snapshot, now)
     if not isinstance(at, AtPause) or snapshot.status.pending is not None:
         return ()
-    if _must_write_first(snapshot, at, now):
+    if acting.must_hold_first(snapshot, at) or snapshot.rollout.replicas == 0:
         return ()
     try:
         looks = _looks(snapshot, at, now)
@@ -71,10 +72,12 @@ def decide(snapshot: Snapshot, samples: Samples, now: float) -> Decision:
         case ArgoUndecided(message):
             return _watch(snapshot, Finding(HoldReason.INCONCLUSIVE, message), now)
         case Unpausing():
-            return _watch(snapshot, Finding(HoldReason.COLLECTING, "promoted; Argo moves on"), now)
+            decision = _watch(snapshot, Finding(HoldReason.COLLECTING, "promoted; Argo moves on"), now)
+            kinds = (ActionKind.PROMOTE, ActionKind.RELEASE) if decision.action is None else ()
+            return _with_nudge(snapshot, decision, kinds, now)
         case AtPause() as at if _another_pause_is_open(snapshot, at):
             return _leave(snapshot, now)
-        case AtPause() as at if _must_write_first(snapshot, at, now):
+        case AtPause() as at if acting.must_hold_first(snapshot, at):
             return _hold_first(snapshot, at, now)
         case AtPause() as at:
             return _judge(snapshot, at, samples, now)
@@ -108,7 +111,8 @@ def _was_nudged(snapshot: Snapshot) -> bool:
 def _release_of_ours(snapshot: Snapshot, now: float) -> ActionKind | None:
     pause = held_pause(snapshot.rollout)
     held = pause is not None and pause.hold(now) is not Hold.NONE
-    return ActionKind.RELEASE if held else None
+    # What Argo has not seen yet cannot be fenced; its next status makes us look again.
+    return ActionKind.RELEASE if held and snapshot.rollout.in_sync else None
 
 
 def _end(snapshot: Snapshot, promoted: bool, now: float) -> Decision:
@@ -130,7 +134,7 @@ def _watch(snapshot: Snapshot, finding: Finding, now: float) -> Decision:
     )
     if verdict_of(finding.reason) is Verdict.ABORT and memory.enforcing(snapshot):
         return _with_action(snapshot, decision, ActionKind.ABORT, now)
-    return _with_nudge(snapshot, decision, (ActionKind.PROMOTE, ActionKind.RELEASE), now)
+    return decision
 
 
 def _another_pause_is_open(snapshot: Snapshot, at: AtPause) -> bool:
@@ -147,31 +151,27 @@ def _leave(snapshot: Snapshot, now: float) -> Decision:
     return Decision(None, status.message, (), None, status, next_look=now)
 
 
-def _must_write_first(snapshot: Snapshot, at: AtPause, now: float) -> bool:
-    if not memory.enforcing(snapshot) or at.user_end is None:
-        return False
-    return acting.first_of_all(snapshot, at, now) is not None or at.hold is Hold.WRITTEN
-
-
 def _hold_first(snapshot: Snapshot, at: AtPause, now: float) -> Decision:
     """A timed pause is held before anything is asked: evidence may take longer than the pause."""
     known = _begun(snapshot, at)
     finding = Finding(HoldReason.COLLECTING, f"held at {memory.place(snapshot.rollout)}: the pause has just begun")
     status = memory.judging(known, Judgement(finding), now)
-    decision = Decision(
-        finding.reason, finding.message, (finding,), None, status, next_look=acting.confirm_at(snapshot, now)
-    )
-    kind = acting.first_of_all(snapshot, at, now)
+    write_at = acting.hold_at(snapshot, at, now)
+    kind = ActionKind.HOLD if now >= write_at else None
+    # What was just written comes back by the watch; until then there is nothing to see.
+    next_look = write_at if kind is None else now + acting.CONFIRM_AFTER_SECONDS
+    decision = Decision(finding.reason, finding.message, (finding,), None, status, next_look=next_look)
     return decision if kind is None else _with_action(snapshot, decision, kind, now)
 
 
 @dataclass(frozen=True, slots=True)
 class _Heard:
-    """What the gates said at a pause, under which policy, and when the next look is due."""
+    """What the gates said at a pause, under which policy, when the next look is due, and if all have measured."""
 
     policy: SLOPolicySpec
     judgement: Judgement
     next_due: float
+    measured: bool
 
 
 def _judge(snapshot: Snapshot, at: AtPause, samples: Samples, now: float) -> Decision:
@@ -196,14 +196,20 @@ def _judge(snapshot: Snapshot, at: AtPause, samples: Samples, now: float) -> Dec
 
 def _hear(snapshot: Snapshot, at: AtPause, samples: Samples, now: float) -> _Heard:
     """All findings at this pause. A mistake of a person is one of them and keeps the evidence so far."""
+    rules = SLOPolicySpec()
     try:
         rules = policy.effective_policy(snapshot)
         looks = _looks(snapshot, at, now)
     except ConfigurationError as error:
-        finding = Finding(HoldReason.CONFIGURATION_ERROR, str(error))
-        judgement = Judgement(finding, (finding,), snapshot.status.evidence)
-        return _Heard(SLOPolicySpec(), judgement, now + snapshot.evaluation_interval)
+        return _unheard(snapshot, rules, Finding(HoldReason.CONFIGURATION_ERROR, str(error)))
+    if snapshot.rollout.replicas == 0:
+        # A hold that is let go now would end as a promotion that nobody has seen serving.
+        return _unheard(snapshot, rules, Finding(HoldReason.NO_TRAFFIC, "scaled to zero: nothing serves requests"))
     return _listened(rules, looks, at, samples, now)
+
+
+def _unheard(snapshot: Snapshot, rules: SLOPolicySpec, finding: Finding) -> _Heard:
+    return _Heard(rules, Judgement(finding, (finding,), snapshot.status.evidence), math.inf, measured=False)
 
 
 def _listened(
@@ -216,8 +222,14 @@ def _listened(
     if now < warm_until:
         findings = [Finding(HoldReason.WARM_UP, f"warming up for {durations.format_duration(warm_until - now)} more")]
     due = [after.due for after in conditions.looks([look.metric for look in looks], evidence, warm_until, now)]
-    next_due = min((each for each in due if each is not None), default=math.inf)
-    return _Heard(rules, Judgement(tables.strongest(findings), tuple(findings), evidence), next_due)
+    # What was not answered stays due and is asked again with the next look, not at once.
+    answered = [finding.reason is not HoldReason.TELEMETRY_UNAVAILABLE for _, finding in judged]
+    next_due = min(
+        (each for each, known in zip(due, answered, strict=True) if each is not None and known), default=math.inf
+    )
+    counted = [item for look, (item, _) in zip(looks, judged, strict=True) if look.metric.counts]
+    judgement = Judgement(tables.strongest(findings), tuple(findings), evidence)
+    return _Heard(rules, judgement, next_due, measured=_has_measurements(counted))
 
 
 def _looks(snapshot: Snapshot, at: AtPause, now: float) -> list[conditions.Look]:
@@ -236,13 +248,13 @@ def _ruled(snapshot: Snapshot, at: AtPause, heard: _Heard, now: float) -> Findin
         lost_for = now - durations.parse_time(pause.telemetry_lost_since)
         finding = policy.escalated(finding, rules, lost_for)
     if now >= at.user_start + rules.timing.max_hold:
-        finding = policy.at_max_hold(finding, rules, _has_measurements(heard.judgement))
+        finding = policy.at_max_hold(finding, rules, heard.measured)
     return _overridden(snapshot, policy.softened(finding, rules), now)
 
 
-def _has_measurements(judgement: Judgement) -> bool:
-    return bool(judgement.evidence) and all(
-        item.measurements is not None and item.measurements.successful > 0 for item in judgement.evidence or ()
+def _has_measurements(evidence: Sequence[Evidence]) -> bool:
+    return bool(evidence) and all(
+        item.measurements is not None and item.measurements.successful > 0 for item in evidence
     )
 
 
@@ -274,9 +286,7 @@ def _action_at(
 
 
 def _next_look(snapshot: Snapshot, at: AtPause, heard: _Heard, now: float) -> float:
-    soonest = now + snapshot.evaluation_interval
-    if heard.judgement.finding.reason is not HoldReason.TELEMETRY_UNAVAILABLE:
-        soonest = min(soonest, heard.next_due)
+    soonest = min(now + snapshot.evaluation_interval, heard.next_due)
     moments = [at.user_end or math.inf, at.user_start + heard.policy.timing.max_hold]
     override = policy.override_of(snapshot, now)
     if override is not None:
@@ -290,8 +300,8 @@ def _begun(snapshot: Snapshot, at: AtPause) -> Snapshot:
 
 
 def _of_this_release(snapshot: Snapshot) -> Snapshot:
-    """A new release does not remember the pause or the evidence of the one before it."""
-    if is_about(snapshot.status, snapshot.rollout):
+    """A new release, or one that is retried, does not remember the pause or the evidence of the one before it."""
+    if is_about(snapshot.status, snapshot.rollout) and snapshot.status.phase != "Ended":
         return snapshot
     fresh = snapshot.status.model_copy(update={"pause": None, "evidence": (), "requests": None, "phase": "Idle"})
     return memory.remembering(snapshot, fresh)
@@ -306,9 +316,13 @@ def _with_action(
     # A release because the gate only observes follows from the annotation, as one because it is off.
     ruling = decision.reason if memory.enforcing(snapshot) else None
     verdict = None if ruling is None else verdict_of(ruling)
+    settled = acting.settles_at(snapshot, kind)
+    if now < settled:
+        return replace(decision, next_look=min(decision.next_look, settled))
     action = acting.action(snapshot, kind, now)
     status: GateStatus = memory.intended(decision.status, action, now, verdict)
-    return replace(decision, action=action, status=status)
+    again = min(decision.next_look, now + snapshot.evaluation_interval)
+    return replace(decision, action=action, status=status, next_look=again)
 
 
 def _with_nudge(snapshot: Snapshot, decision: Decision, kinds: tuple[ActionKind, ...], now: float) -> Decision:
@@ -316,13 +330,18 @@ def _with_nudge(snapshot: Snapshot, decision: Decision, kinds: tuple[ActionKind,
     last = snapshot.status.last_action
     if not kinds or last is None or last.action not in {kind.value for kind in kinds}:
         return decision
-    if last.pod_hash != snapshot.rollout.pod_hash:
+    if last.pod_hash != snapshot.rollout.pod_hash or not _is_at_step_of(last, snapshot.rollout):
         return decision
     if acting.nudge_due(snapshot, kinds, now) and _unconsumed(snapshot):
         action = acting.action(snapshot, ActionKind.NUDGE, now)
         return replace(decision, action=action, status=memory.nudged(decision.status, now))
     soon = min(decision.next_look, now + acting.NUDGE_AFTER_SECONDS) if _unconsumed(snapshot) else decision.next_look
     return replace(decision, next_look=soon)
+
+
+def _is_at_step_of(last: LastAction, rollout: Rollout) -> bool:
+    # An abort goes back to the first step, a promotion that was consumed to the next one.
+    return last.action == ActionKind.ABORT.value or last.step_index == rollout.step_index
 
 
 def _unconsumed(snapshot: Snapshot) -> bool:

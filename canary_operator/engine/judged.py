@@ -5,13 +5,13 @@ Law: pure; a mistake of a person is a ConfigurationError that names the place.
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from canary_operator.conditions import arguments
+from canary_operator.conditions import arguments, patterns
 from canary_operator.conditions.metric_spec import MetricSpec, parse_metric
+from canary_operator.conditions.problems import OperandError
 from canary_operator.errors import ConfigurationError
 from canary_operator.model.decision import Snapshot
 from canary_operator.model.providers import resolve_address
@@ -43,6 +43,13 @@ def judged_metrics(snapshot: Snapshot) -> tuple[JudgedMetric, ...]:
 
         ConfigurationError: if there is none, or one cannot be used.
     """
+    try:
+        return _judged_metrics(snapshot)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ConfigurationError(f"a template cannot be read: {type(error).__name__}: {error}") from error
+
+
+def _judged_metrics(snapshot: Snapshot) -> tuple[JudgedMetric, ...]:
     refs = template_refs(snapshot)
     if not refs:
         raise ConfigurationError(
@@ -118,10 +125,13 @@ def _judged(
 
 
 def _matches(pattern: str, name: str) -> bool:
+    if pattern == name:
+        return True
     try:
-        return re.search(pattern, name) is not None
-    except re.error as error:
-        raise ConfigurationError(f'spec.dryRun: metricName "{pattern}" is not a regular expression: {error}') from error
+        # A pattern is written by a tenant: only those that cannot be made endless are searched for.
+        return patterns.found(pattern, name)
+    except OperandError as error:
+        raise ConfigurationError(f"spec.dryRun: metricName: {error}") from error
 
 
 def _rollout_values(snapshot: Snapshot, ref: TemplateRef) -> dict[str, str]:

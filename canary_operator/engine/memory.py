@@ -135,6 +135,9 @@ def _who_left(status: GateStatus, rollout: Rollout) -> str:
     ours = last is not None and pause is not None and last.pause_start == pause.start_time
     if last is not None and ours and last.outcome == "Applied":
         if last.action in {ActionKind.PROMOTE.value, ActionKind.RELEASE.value, ActionKind.ABORT.value}:
+            if last.action == ActionKind.RELEASE.value and last.verdict == Verdict.ABORT.value:
+                # failAction Notify: the pause ends as without a gate.
+                return "Argo"
             return "Gate" if last.verdict else "Person"
         if last.action == ActionKind.HOLD.value:
             # It was held and we did not let it go.
@@ -180,7 +183,8 @@ def _ended_by(status: GateStatus, rollout: Rollout, promoted: bool) -> str:
     last = status.last_action
     if not promoted:
         gate = last is not None and last.action == ActionKind.ABORT.value and last.outcome == "Applied"
-        same = last is not None and last.pod_hash == rollout.pod_hash
+        # The verdict tells this abort from one of the same version that was retried since.
+        same = last is not None and last.pod_hash == rollout.pod_hash and status.verdict == Verdict.ABORT.value
         return "Gate" if gate and same else _who_aborted(rollout)
     if rollout.fence.promote_full:
         return "Person"
@@ -248,7 +252,7 @@ def outcome_of(pending: Pending, snapshot: Snapshot, now: float) -> Applied:
         ActionKind.RELEASE.value: all(pause.hold(now) is Hold.NONE for pause in rollout.pauses),
         ActionKind.PROMOTE.value: not rollout.pauses or rollout.step_index != pending.step_index,
         ActionKind.ABORT.value: rollout.aborted,
-    }[pending.action]
+    }.get(pending.action, False)
     if done:
         return Applied(Outcome.APPLIED, "concluded from the Rollout after the reply was lost")
     return Applied(Outcome.STALE, "the write never arrived")

@@ -120,8 +120,6 @@ def _not_gated(snapshot: Snapshot) -> str:
         return "suspended by spec.suspend of the CanaryGate"
     if not rollout.stable_hash:
         return "first deploy: there is no stable version to go back to"
-    if rollout.replicas == 0:
-        return "scaled to zero"
     if rollout.rolls_back:
         return "rollback inside spec.rollbackWindow: Argo promotes it without pauses"
     return _nothing_to_hold(rollout)

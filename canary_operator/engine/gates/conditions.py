@@ -40,14 +40,14 @@ class Look:
 
 
 def looks(judged: Sequence[JudgedMetric], known: Sequence[Evidence], start: float, now: float) -> list[Look]:
-    """Every metric with the evidence so far; a changed definition starts anew at ``now``."""
+    """Every metric with the evidence so far; a changed definition starts anew at ``now``, never before ``start``."""
     return [_look(metric, known, start, now) for metric in judged]
 
 
 def _look(metric: JudgedMetric, known: Sequence[Evidence], start: float, now: float) -> Look:
     earlier = [evidence for evidence in known if evidence.name == metric.spec.name]
     same = [evidence for evidence in earlier if evidence.digest == metric.digest]
-    evidence = same[0] if same else _fresh(metric, now if earlier else start)
+    evidence = same[0] if same else _fresh(metric, max(now, start) if earlier else start)
     counters = _counters(evidence)
     due = metrics.due_at(counters, metric.spec.limits, durations.parse_time(evidence.since))
     return Look(metric, evidence, _not_too_old(due, metric, now))
