@@ -197,6 +197,8 @@ class World:
         if decision.action is not None:
             if status.pending is not None:
                 self._remember(status)
+            if crash is not None:
+                self._next_look = self.now
             if crash == "before":
                 return decision
             applied = self._perform(decision.action)
