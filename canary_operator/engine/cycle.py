@@ -64,9 +64,7 @@ def decide(snapshot: Snapshot, samples: Samples, now: float) -> Decision:
         case Ended(promoted):
             return _end(snapshot, promoted, now)
         case Unseen():
-            # A scale-up in the middle of a pause is no new pause: what is known stays, and nothing is done.
-            wait = now + snapshot.evaluation_interval
-            return Decision(None, snapshot.status.message, (), None, snapshot.status, next_look=wait)
+            return _wait_until_seen(snapshot, now)
         case Underway(message):
             return _watch(snapshot, Finding(HoldReason.COLLECTING, message), now)
         case ArgoUndecided(message):
@@ -143,6 +141,21 @@ def _another_pause_is_open(snapshot: Snapshot, at: AtPause) -> bool:
         return False
     same = memory.is_same_pause(pause, snapshot.rollout, at) and is_about(snapshot.status, snapshot.rollout)
     return not same
+
+
+def _wait_until_seen(snapshot: Snapshot, now: float) -> Decision:
+    """A scale-up in the middle of a pause is no new pause: what is known stays, and nothing is judged.
+
+    Argo can miss a change that lands while it writes itself; a harmless change makes it look again.
+    """
+    known = snapshot.status
+    status = memory.unseen(known, now) if known.unseen_since is None else known
+    due = durations.parse_time(status.unseen_since or "") + acting.NUDGE_AFTER_SECONDS
+    decision = Decision(None, status.message, (), None, status, next_look=now + snapshot.evaluation_interval)
+    if not memory.enforcing(snapshot) or now < due:
+        return replace(decision, next_look=min(decision.next_look, max(due, now + 1.0)))
+    action = acting.action(snapshot, ActionKind.NUDGE, now)
+    return replace(decision, action=action, status=memory.unseen(status, now))
 
 
 def _leave(snapshot: Snapshot, now: float) -> Decision:

@@ -69,6 +69,7 @@ def judging(snapshot: Snapshot, judgement: Judgement, now: float) -> GateStatus:
         "message": _bounded(finding.message),
         "since": since,
         "ended_by": None,
+        "unseen_since": None,
         "observed_generation": snapshot.gate_generation,
         **where(snapshot.rollout),
     }
@@ -166,6 +167,7 @@ def ended(snapshot: Snapshot, promoted: bool, now: float) -> GateStatus:
         return status.model_copy(update={"mode": snapshot.opt_in.mode.value, **where(snapshot.rollout)})
     by = _ended_by(status, snapshot.rollout, promoted)
     update: dict[str, object] = {"phase": "Ended", "ended_by": by, "mode": snapshot.opt_in.mode.value}
+    update["unseen_since"] = None
     update |= where(snapshot.rollout)
     pause = status.pause
     if pause is not None and promoted and pause.verdict:
@@ -256,6 +258,11 @@ def outcome_of(pending: Pending, snapshot: Snapshot, now: float) -> Applied:
     if done:
         return Applied(Outcome.APPLIED, "concluded from the Rollout after the reply was lost")
     return Applied(Outcome.STALE, "the write never arrived")
+
+
+def unseen(status: GateStatus, now: float) -> GateStatus:
+    """The status while Argo has not seen the latest change, from its beginning or from a nudge."""
+    return status.model_copy(update={"unseen_since": durations.format_micro_time(now)})
 
 
 def nudged(status: GateStatus, now: float) -> GateStatus:

@@ -168,6 +168,9 @@ class GateStatus(Document):
     pending: Pending | None = Field(default=None, description="An action whose outcome is not known yet.")
     last_action: LastAction | None = Field(default=None, description="The last action and its outcome.")
     history: tuple[HistoryEntry, ...] = Field(default=(), description="The last 20 changes of the verdict.")
+    unseen_since: str | None = Field(
+        default=None, description="Since when, or since the last nudge, Argo has not seen the Rollout's latest change."
+    )
     conditions: tuple[Condition, ...] = Field(default=(), description="Ready, TelemetryAvailable, EvidenceSufficient.")
     observed_generation: int | None = Field(default=None, description="Generation of the gate that was seen.")
     sequence: int = Field(default=0, description="Number of the last GateDecision of this gate.")

@@ -438,3 +438,24 @@ def test_a_pause_of_a_lifetime_is_told_without_stumbling():
 
     assert world.verdict == ("Promote", "ConditionsMet")
     assert world.step == 1
+
+
+def test_a_change_that_argo_has_missed_is_brought_to_its_notice_and_the_pause_is_judged_on():
+    world = a_world(set_weight(25), pause()).release().until(5)
+    world.argo.deaf = True
+    world.argo.change(replicas=20)
+    world.until(100)
+
+    assert world.actions == [(10, "Nudge", "Applied"), (20, "Promote", "Applied")]
+    assert world.status.unseen_since is None
+    assert world.is_promoted
+
+
+def test_who_only_observes_waits_until_argo_sees_a_change_by_itself():
+    world = a_world(set_weight(25), pause()).gate("observe").release().until(5)
+    world.argo.deaf = True
+    world.argo.change(replicas=20)
+    world.until(60)
+
+    assert world.actions == []
+    assert world.status.unseen_since is not None
