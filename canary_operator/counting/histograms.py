@@ -1,0 +1,155 @@
+"""Histograms, classic and native, read as two counters: all requests, and those over the objective's bound.
+
+Law: nothing is interpolated. A bound that cuts through a bucket is refused, and the refusal names the bounds.
+"""
+
+import math
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from canary_operator.errors import ConfigurationError
+from canary_operator.model.samples import Sample, Series
+
+LE = "le"
+
+_SHOWN = 12
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|[+-]?Inf", re.ASCII)
+
+Labels = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NativeBucket:
+    """A bucket with at least one observation, from ``lower`` to and with ``upper``."""
+
+    lower: float
+    upper: float
+    count: float
+
+
+@dataclass(frozen=True, slots=True)
+class NativeSample:
+    """A native histogram at a time (Unix seconds)."""
+
+    at: float
+    count: float
+    buckets: tuple[NativeBucket, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NativeSeries:
+    """Samples of one native histogram, with exponential or custom buckets."""
+
+    labels: Labels
+    samples: tuple[NativeSample, ...]
+
+
+def bound(text: str) -> float | None:
+    """The bound that a ``le`` spells: ``0.5`` and ``0.50`` are one; None for what is no bound."""
+    return float(text) if _NUMBER.fullmatch(text) else None
+
+
+def pairs(series: Iterable[Series], threshold: float) -> tuple[tuple[Series, Series], ...]:
+    """For each histogram its series of all observations and its series of those within the threshold.
+
+    Raises:
+
+        ConfigurationError: if a live histogram has no such bucket, or no bucket of all observations.
+    """
+    found: list[tuple[Series, Series]] = []
+    for labels, buckets in _by_histogram(series).items():
+        within, total = buckets.get(threshold), buckets.get(math.inf)
+        if within is None or math.isinf(threshold):
+            raise ConfigurationError(
+                f"threshold {threshold:g} is no bucket of the live histogram: it has {_listed(buckets)}"
+            )
+        if total is None:
+            raise ConfigurationError(f'the live histogram has no bucket le="+Inf": it has {_listed(buckets)}')
+        found.append((Series(labels, total), Series(labels, within)))
+    return tuple(found)
+
+
+def _by_histogram(series: Iterable[Series]) -> Mapping[Labels, dict[float, tuple[Sample, ...]]]:
+    histograms: dict[Labels, dict[float, tuple[Sample, ...]]] = defaultdict(dict)
+    for one in series:
+        at = bound(dict(one.labels).get(LE, ""))
+        if at is None:
+            raise ConfigurationError(f'a series has no label "{LE}" with a number: it is no bucket of a histogram')
+        rest = tuple(label for label in one.labels if label[0] != LE)
+        # Two spellings of one bound in one histogram: an upgrade of Prometheus between two scrapes.
+        histograms[rest][at] = histograms[rest].get(at, ()) + one.samples
+    return histograms
+
+
+def _listed(bounds: Iterable[float]) -> str:
+    names = ["+Inf" if math.isinf(each) else f"{each:g}" for each in sorted(bounds)]
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
+
+
+def as_buckets(series: Iterable[NativeSeries], threshold: float) -> tuple[Series, ...]:
+    """Write native histograms as the two classic buckets that counting needs.
+
+    Raises:
+
+        ConfigurationError: if the threshold lies inside a bucket that holds observations.
+    """
+    classic: list[Series] = []
+    for one in series:
+        within = tuple(Sample(sample.at, _within(sample, threshold)) for sample in one.samples)
+        total = tuple(Sample(sample.at, sample.count) for sample in one.samples)
+        classic.append(Series(_with_le(one.labels, repr(threshold)), within))
+        classic.append(Series(_with_le(one.labels, "+Inf"), total))
+    return tuple(classic)
+
+
+def _with_le(labels: Labels, text: str) -> Labels:
+    return tuple(sorted((*(label for label in labels if label[0] != LE), (LE, text))))
+
+
+def _within(sample: NativeSample, threshold: float) -> float:
+    for bucket in sample.buckets:
+        if bucket.lower < threshold < bucket.upper:
+            near = f"{bucket.lower:g} and {bucket.upper:g}"
+            raise ConfigurationError(
+                f"threshold {threshold:g} is no bucket of the live native histogram: the bounds next to it are {near}"
+            )
+    return sum(bucket.count for bucket in sample.buckets if bucket.upper <= threshold)
+
+
+def read_native(metric: Mapping[str, str], histograms: Iterable[object]) -> NativeSeries | None:
+    """Read one series of Prometheus' API whose samples are ``[time, {count, buckets}]``; None if it is none."""
+    samples: list[NativeSample] = []
+    for pair in histograms:
+        sample = _native(pair)
+        if sample is None:
+            return None
+        samples.append(sample)
+    return NativeSeries(tuple(sorted(metric.items())), tuple(samples))
+
+
+def _native(pair: object) -> NativeSample | None:
+    match pair:
+        case [int() | float() as at, {"count": str() as count, **rest}]:
+            buckets = rest.get("buckets", [])
+            read = [_bucket(each) for each in buckets] if isinstance(buckets, list) else [None]
+            number = bound(count)
+            if number is None or None in read:
+                return None
+            return NativeSample(float(at), number, tuple(each for each in read if each is not None))
+        case _:
+            return None
+
+
+def _bucket(bucket: object) -> NativeBucket | None:
+    # The first number says which ends belong to the bucket. It matters for negative values only, and none are slow.
+    match bucket:
+        case [int(), str() as lower, str() as upper, str() as count]:
+            numbers = [bound(text) for text in (lower, upper, count)]
+            if None in numbers:
+                return None
+            return NativeBucket(*(number for number in numbers if number is not None))
+        case _:
+            return None
