@@ -189,7 +189,8 @@ def _parse(body: Body) -> Rollout:
         abort_seen=bool(status.get("abortedAt")),
         abort_message=_abort_message(status),
         replicas=1 if spec.get("replicas") is None else int(spec["replicas"]),
-        weight=_weight(status, canary),
+        # Before a blue/green promotion no user sees the new version, however many pods it has.
+        weight=None if blue_green is not None else _weight(status, canary),
         in_sync=_in_sync(meta, spec, status),
     )
 

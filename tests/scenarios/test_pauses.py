@@ -395,6 +395,16 @@ def test_a_pause_before_a_blue_green_promotion_is_promoted():
     assert world.is_promoted
 
 
+def test_a_blue_green_preview_has_no_weight():
+    body = a_blue_green(enabled=False)
+    body["status"] |= {"availableReplicas": 2, "updatedReplicas": 2}
+    world = World(body).release().until(5)
+
+    assert world.status.step is not None
+    assert world.status.step.weight is None
+    assert world.status.message.startswith("held at the promotion: ")
+
+
 def test_a_blue_green_pause_with_an_end_is_held_and_released():
     world = World(a_blue_green(30)).release().until(29)
     before = (world.hold, world.is_promoted)
