@@ -29,7 +29,8 @@ class Outage:
     def follow(self, sight: Sight) -> None:
         """Begin or end the outage when it is time; otherwise remember what is seen during it."""
         if self._began is None:
-            if sight.step == releases.OUTAGE_PLACE and sight.verdict == "Hold":
+            # Argo is at the step a moment before the pause begins; the gate's own words say that it holds it.
+            if sight.message.startswith(f"held at step {releases.OUTAGE_PLACE}"):
                 self._begin()
         elif self.blindness is None:
             self._sights.append(sight)

@@ -6,7 +6,7 @@ Law: the loop and nothing else; every look is shown and remembered, and the loop
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 from demo.outage import Outage
@@ -19,6 +19,8 @@ from lab import LabError
 
 # A pause lasts several seconds even at the highest speed; no weight is missed.
 _LOOK_SECONDS = 0.4
+# Argo calls a Rollout healthy a moment before it takes the canary's weight back.
+_LOOKS_FOR_REST = 25
 
 
 def perform(stage: Stage, release: Release, timeline: Timeline) -> Outcome:
@@ -27,16 +29,21 @@ def perform(stage: Stage, release: Release, timeline: Timeline) -> Outcome:
     outage = Outage(stage, timeline) if release.outage else None
     earlier = _history(stage)
     stage.release(image, release.error_ratio)
-    sights = []
+    sights: list[Sight] = []
     for sight in _looks(stage, image, earlier):
         timeline.show(sight)
         sights.append(sight)
         if outage is not None:
             outage.follow(sight)
-        if sight.over:
+        if sight.over and _is_at_rest(sights):
             break
     timeline.note(_ending(stage, sights[-1]))
     return outcome_of(release.title, image, sights, outage.blindness if outage else None)
+
+
+def _is_at_rest(sights: Sequence[Sight]) -> bool:
+    """Whether no weight is left for a canary, or there has been time enough for that."""
+    return not sights[-1].weight or all(sight.over for sight in sights[-_LOOKS_FOR_REST:])
 
 
 def _history(stage: Stage) -> tuple[Turn, ...]:

@@ -92,7 +92,8 @@ def _sight(rollout: Body, images: Mapping[str, str], judged: Body) -> Sight:
         step=_step(rollout),
         weight=(weights.get("canary") or {}).get("weight"),
         version=current,
-        image=rollout["spec"]["template"]["spec"]["containers"][0]["image"],
+        # Not the spec's: Argo says that it has seen a change a moment before it names the new version.
+        image=images.get(current, ""),
         stable_image=images.get(stable, ""),
         is_stable=bool(stable) and current == stable,
         aborted=bool(status.get("abort")),

@@ -119,11 +119,19 @@ def container(image: str) -> dict[str, object]:
     return {"spec": {"containers": [{"image": image}]}}
 
 
+def replica_set(version: str, image: str) -> dict[str, object]:
+    return {
+        "kind": "ReplicaSet",
+        "metadata": {"labels": {"rollouts-pod-template-hash": version}},
+        "spec": {"template": container(image)},
+    }
+
+
 def listing(judged: str, seen: str = "2") -> list[dict[str, object]]:
     rollout = {
         "kind": "Rollout",
         "metadata": {"generation": 2},
-        "spec": {"template": container("new"), "strategy": {"canary": {"steps": [{}, {}]}}},
+        "spec": {"template": container("newer"), "strategy": {"canary": {"steps": [{}, {}]}}},
         "status": {
             "observedGeneration": seen,
             "currentPodHash": "h2",
@@ -134,12 +142,7 @@ def listing(judged: str, seen: str = "2") -> list[dict[str, object]]:
         },
     }
     gate = {"kind": "CanaryGate", "status": {"rollout": {"podHash": judged}, "verdict": "Hold", "reason": "NoData"}}
-    replica_set = {
-        "kind": "ReplicaSet",
-        "metadata": {"labels": {"rollouts-pod-template-hash": "h1"}},
-        "spec": {"template": container("old")},
-    }
-    return [rollout, gate, replica_set]
+    return [rollout, gate, replica_set("h1", "old"), replica_set("h2", "new")]
 
 
 def test_a_look_reads_the_rollout_the_gate_and_the_stable_image() -> None:
@@ -148,6 +151,13 @@ def test_a_look_reads_the_rollout_the_gate_and_the_stable_image() -> None:
     assert sight is not None
     assert (sight.step, sight.weight, sight.image, sight.stable_image) == ("1/2", 10, "new", "old")
     assert (sight.verdict, sight.reason, sight.over) == ("Hold", "NoData", False)
+
+
+def test_the_image_is_the_one_of_the_version_that_argo_is_at_not_the_one_that_was_just_asked_for() -> None:
+    sight = parse_sight(listing("h2"))
+
+    assert sight is not None
+    assert sight.image == "new"
 
 
 def test_what_the_gate_said_of_an_earlier_version_is_not_taken_for_this_one() -> None:
