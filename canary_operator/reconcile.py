@@ -17,7 +17,7 @@ from canary_operator.cluster.api import Api
 from canary_operator.cluster.scribe import Scribe
 from canary_operator.cluster.snapshot import Reader
 from canary_operator.engine import memory
-from canary_operator.model.decision import Applied, Decision, Snapshot
+from canary_operator.model.decision import Applied, Decision, Outcome, Snapshot
 from canary_operator.model.gate import GateStatus, LastAction
 from canary_operator.model.policy import Mode
 from canary_operator.model.record import RecordedAction
@@ -138,9 +138,15 @@ def _action_to_record(before: GateStatus, status: GateStatus) -> RecordedAction 
 
 
 def _is_told(told: LastAction | None, last: LastAction) -> bool:
-    if told is None or told.decision_id != last.decision_id:
+    if told is None or told.outcome != last.outcome:
         return False
-    return told.outcome == last.outcome
+    # A right that is missing is missing at every attempt: told once.
+    refused_again = last.outcome == Outcome.REFUSED.value and _target(told) == _target(last)
+    return refused_again or told.decision_id == last.decision_id
+
+
+def _target(action: LastAction) -> tuple[object, ...]:
+    return (action.action, action.pod_hash, action.step_index, action.pause_start)
 
 
 def _is_shown(before: GateStatus, status: GateStatus) -> bool:

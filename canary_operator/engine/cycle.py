@@ -28,7 +28,7 @@ from canary_operator.model import durations
 from canary_operator.model.decision import ActionKind, Decision, Snapshot
 from canary_operator.model.gate import Evidence, GateStatus, LastAction
 from canary_operator.model.pause import Hold
-from canary_operator.model.policy import SLOPolicySpec
+from canary_operator.model.policy import Override, SLOPolicySpec
 from canary_operator.model.rollout import Rollout
 from canary_operator.model.samples import Query, Samples
 from canary_operator.model.verdict import Finding, HoldReason, Verdict, verdict_of
@@ -40,6 +40,8 @@ def plan(snapshot: Snapshot, now: float) -> tuple[Query, ...]:
     if not isinstance(at, AtPause) or snapshot.status.pending is not None:
         return ()
     if acting.must_hold_first(snapshot, at) or snapshot.rollout.replicas == 0:
+        return ()
+    if _decided_by_a_person(snapshot, now) is not None:
         return ()
     try:
         looks = _looks(snapshot, at, now)
@@ -212,6 +214,8 @@ def _hear(snapshot: Snapshot, at: AtPause, samples: Samples, now: float) -> _Hea
     rules = SLOPolicySpec()
     try:
         rules = policy.effective_policy(snapshot)
+        if (override := _decided_by_a_person(snapshot, now)) is not None:
+            return _unheard(snapshot, rules, policy.overridden(override))
         looks = _looks(snapshot, at, now)
     except ConfigurationError as error:
         return _unheard(snapshot, rules, Finding(HoldReason.CONFIGURATION_ERROR, str(error)))
@@ -274,6 +278,13 @@ def _has_measurements(evidence: Sequence[Evidence]) -> bool:
 def _overridden(snapshot: Snapshot, finding: Finding, now: float) -> Finding:
     override = policy.override_of(snapshot, now)
     return finding if override is None else policy.overridden(override)
+
+
+def _decided_by_a_person(snapshot: Snapshot, now: float) -> Override | None:
+    """An override that ends the pause at once: it needs no evidence, and waits for none that hangs."""
+    override = policy.override_of(snapshot, now)
+    ends = override is not None and override.action != "Hold" and memory.enforcing(snapshot)
+    return override if ends else None
 
 
 def _mistaken(snapshot: Snapshot) -> Finding | None:
