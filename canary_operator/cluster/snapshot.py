@@ -9,15 +9,13 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-import pydantic
-
 from canary_operator.cluster import kinds
 from canary_operator.cluster.api import Api
 from canary_operator.cluster.store import Store, template_refs
 from canary_operator.errors import ConfigurationError
 from canary_operator.model import durations
 from canary_operator.model.decision import Snapshot
-from canary_operator.model.gate import GateStatus
+from canary_operator.model.gate import GateStatus, parse_gate_status
 from canary_operator.model.policy import CanaryGateSpec, OptIn, SLOPolicySpec, parse_gate_spec
 from canary_operator.model.providers import ProviderAddresses
 from canary_operator.model.rollout import Body, Rollout, RolloutRef, TemplateRef
@@ -222,7 +220,7 @@ def _gate_spec(gate: Body | None) -> CanaryGateSpec | str:
 
 def _gate_status(gate: Body | None) -> GateStatus:
     try:
-        return GateStatus.model_validate((gate or {}).get("status") or {})
-    except pydantic.ValidationError:
+        return parse_gate_status(gate or {})
+    except ConfigurationError:
         # Written by a newer operator, or by hand. Evidence begins anew, which can only hold longer.
         return GateStatus()

@@ -5,10 +5,14 @@ It is also the whole memory of the engine: a restart loses nothing that is not i
 Law: pydantic models, frozen; the CRD is generated from them. Absent fields mean "not known (yet)".
 """
 
-from typing import Literal
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
 
+import pydantic
 from pydantic import Field
 
+from canary_operator.errors import ConfigurationError
+from canary_operator.model import durations
 from canary_operator.model.policy import Document
 
 HISTORY_LENGTH = 20
@@ -175,3 +179,32 @@ class GateStatus(Document):
     observed_generation: int | None = Field(default=None, description="Generation of the gate that was seen.")
     sequence: int = Field(default=0, description="Number of the last GateDecision of this gate.")
     record_hash: str = Field(default="", description="Hash of the last GateDecision: the head of the chain.")
+
+
+def parse_gate_status(body: Mapping[str, Any]) -> GateStatus:
+    """The status of a CanaryGate object, as it was remembered.
+
+    Raises:
+
+        ConfigurationError: if it was written by a newer operator, or by hand, and cannot be read.
+    """
+    try:
+        status = GateStatus.model_validate(body.get("status") or {})
+    except pydantic.ValidationError as error:
+        raise ConfigurationError(f"CanaryGate: status: {error}") from error
+    for moment in _moments(status):
+        durations.parse_time(moment)
+    return status
+
+
+def _moments(status: GateStatus) -> Iterator[str]:
+    """The times that the engine reads back."""
+    pause, pending, last = status.pause, status.pending, status.last_action
+    found = [status.unseen_since]
+    found += [pause.start_time, pause.telemetry_lost_since] if pause else []
+    found += [pending.at, pending.pause_start] if pending else []
+    found += [last.at, last.pause_start, last.nudged_at] if last else []
+    for evidence in status.evidence:
+        measured = evidence.measurements or Measurements()
+        found += [evidence.since, measured.last_at, *(each.at for each in measured.recent)]
+    return (moment for moment in found if moment is not None)

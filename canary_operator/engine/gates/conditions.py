@@ -149,7 +149,9 @@ def _towards_promote(counters: Counters, limits: Limits, minimum: int) -> float:
 
 
 def _absence(evidence: Evidence) -> HoldReason:
-    return HoldReason(_measurements(evidence).recent[-1].phase)
+    reasons = {reason.value: reason for reason in HoldReason}
+    recent = _measurements(evidence).recent
+    return reasons.get(recent[-1].phase, HoldReason.NO_DATA) if recent else HoldReason.NO_DATA
 
 
 def _measurements(evidence: Evidence) -> Measurements:
