@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from tests.e2e.scenes import INDEFINITE, ended, held_without_traffic, traffic
+from tests.e2e.scenes import INDEFINITE, ended, held_without_traffic
 from tests.e2e.stage import ARGO, OURS, V1, V2, V3, Stage
 
 
