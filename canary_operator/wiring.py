@@ -4,6 +4,7 @@ Law: plain constructors, no judgement. What runs beside what is written here and
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -35,6 +36,8 @@ WORKERS = 32
 # The watch misses objects that were deleted while it was interrupted; a listing finds them.
 RESYNC_SECONDS = 300.0
 _RESYNC_RETRY_SECONDS = 5.0
+# All kinds begin anew at about the same time: one listing for all of them.
+_RELIST_SECONDS = 1.0
 SHUTDOWN_SECONDS = 4.0
 # Less than any interval, more than a look takes to read the clock.
 _AT_ONCE_SECONDS = 0.5
@@ -70,6 +73,7 @@ class Operator:
         self._agenda = Agenda(self._look, clock=time.time, workers=WORKERS)
         self._unreadable: set[Resource] = set()
         self._last_resync = 0.0
+        self._relisted = asyncio.Event()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Watch, judge and act until ``stop`` is set; then finish what is under way within 5 s."""
@@ -134,6 +138,9 @@ class Operator:
     def _on_event(self, resource: Resource, kind: str | None, body: Mapping[str, Any]) -> None:
         affected = self._store.affected(resource, body)
         changed = self._store.remove(resource, body) if kind == "DELETED" else self._store.put(resource, body)
+        if kind is None:
+            # The watch has begun anew: what was deleted before is not told.
+            self._relisted.set()
         if changed:
             for ref in affected | self._store.affected(resource, body):
                 self._look_again(ref)
@@ -148,7 +155,11 @@ class Operator:
 
     async def _resync_for_ever(self) -> None:
         while True:
-            await asyncio.sleep(RESYNC_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(RESYNC_SECONDS):
+                    await self._relisted.wait()
+                await asyncio.sleep(_RELIST_SECONDS)
+            self._relisted.clear()
             await self._resync_until_done()
 
     async def _resync(self) -> None:

@@ -408,6 +408,15 @@ def hang(exchange: Exchange) -> None:
     exchange.hang()
 
 
+def watch_that_says(event: dict[str, Any]) -> Act:
+    """A watch tells one thing and ends."""
+
+    def act(exchange: Exchange) -> None:
+        exchange.reply = (200, {"Content-Type": "application/json"}, json.dumps(event).encode() + b"\n")
+
+    return act
+
+
 def delay(seconds: float) -> Act:
     """It takes a while."""
 

@@ -125,6 +125,7 @@ class Stage:
         evaluation_interval: str = "1s",
         timeout: str = "3s",
         namespaces: Sequence[str] | None = None,
+        wait: bool = True,
     ) -> Operator:
         """Start an operator for this namespace under the shipped ServiceAccount, and wait until it is ready."""
         port = _free_port()
@@ -150,7 +151,8 @@ class Stage:
             process = subprocess.Popen(command, env=environment, stdout=sink, stderr=subprocess.STDOUT)
         operator = Operator(process, log, f"http://127.0.0.1:{port}")
         self.operators.append(operator)
-        self.until(lambda: _is_ready(operator), "the operator to be ready", timeout=90)
+        if wait:
+            self.until(lambda: _is_ready(operator), "the operator to be ready", timeout=90)
         return operator
 
     def command(self, *arguments: str, kubeconfig: Path | None = None) -> subprocess.CompletedProcess[str]:
