@@ -17,7 +17,8 @@ from canary_operator.cluster.api import Api
 from canary_operator.cluster.scribe import Scribe
 from canary_operator.cluster.snapshot import Reader
 from canary_operator.engine import memory
-from canary_operator.model.decision import Applied, Decision, Outcome, Snapshot
+from canary_operator.errors import ClusterError
+from canary_operator.model.decision import Action, ActionKind, Applied, Decision, Outcome, Snapshot
 from canary_operator.model.gate import GateStatus, LastAction
 from canary_operator.model.policy import Mode
 from canary_operator.model.record import RecordedAction
@@ -85,10 +86,23 @@ async def apply(world: World, snapshot: Snapshot, decision: Decision) -> Applied
     if decision.action is None:
         return None
     if decision.status.pending is not None and _has_gate(snapshot):
-        await world.scribe.remember(snapshot, decision.status)
+        await intend(world, snapshot, decision, decision.action)
     applied = await perform(world.api, decision.action)
     world.telemetry.acted(decision.action, applied)
     return applied
+
+
+async def intend(world: World, snapshot: Snapshot, decision: Decision, action: Action) -> None:
+    """Write down what is about to be done.
+
+    A hold is done even if nobody can write it down: it says by itself whose it is, and without it time would promote.
+    """
+    try:
+        await world.scribe.remember(snapshot, decision.status)
+    except ClusterError as error:
+        if action.kind is not ActionKind.HOLD:
+            raise
+        log.warning("intention_not_written", rollout=str(action.ref), message=str(error))
 
 
 async def record(world: World, snapshot: Snapshot, decision: Decision, applied: Applied | None, now: float) -> None:

@@ -27,7 +27,7 @@ def verdict_event(ref: RolloutRef, status: GateStatus, now: float) -> Mapping[st
     return {
         "apiVersion": "v1",
         "kind": "Event",
-        "metadata": {"name": f"{ref.name[:200]}.{_key(status)}", "namespace": ref.namespace},
+        "metadata": {"name": f"{ref.name[:200].rstrip('-.')}.{_key(status)}", "namespace": ref.namespace},
         "involvedObject": {
             "apiVersion": "argoproj.io/v1alpha1",
             "kind": "Rollout",

@@ -49,7 +49,7 @@ def record_hash(record: GateDecisionSpec) -> str:
 
 def record_name(ref: RolloutRef, record: GateDecisionSpec) -> str:
     """One name for one place in the chain, so that nothing is recorded twice."""
-    return f"{ref.name[:220]}-{record.rollout.uid[:8]}-{record.sequence:06d}"
+    return f"{ref.name[:220].rstrip('-.')}-{record.rollout.uid[:8]}-{record.sequence:06d}"
 
 
 def _digest(document: Mapping[str, Any]) -> str:

@@ -1,0 +1,209 @@
+"""The cycle against an API server in memory: what is written, in which order, and what a crash leaves behind."""
+
+import math
+
+import pytest
+
+from canary_operator.cluster import kinds
+from canary_operator.cluster.scribe import Scribe
+from canary_operator.cluster.snapshot import Reader
+from canary_operator.cluster.store import Store
+from canary_operator.errors import ClusterUnavailable
+from canary_operator.journal import records
+from canary_operator.model.gate import GateStatus
+from canary_operator.model.providers import ProviderAddresses
+from canary_operator.model.record import GateDecisionSpec
+from canary_operator.model.rollout import RolloutRef
+from canary_operator.reconcile import World, reconcile
+from canary_operator.telemetry import Telemetry
+from tests.builders import BAD, EMPTY, GOOD, NAME, NAMESPACE, T0, a_template, at_a_pause
+from tests.cluster_in_memory import ClusterInMemory
+
+REF = RolloutRef(NAMESPACE, NAME)
+
+
+class Stage:
+    """A cycle and what is around it."""
+
+    def __init__(self, rollout, answer=GOOD):
+        self.store, self.now, self.answer = Store(), T0, answer
+        self.api = ClusterInMemory(self.store)
+        self.api.put(kinds.ROLLOUTS, rollout)
+        template = {"metadata": {"name": "errors", "namespace": NAMESPACE}, **a_template()}
+        self.api.put(kinds.ANALYSIS_TEMPLATES, template)
+        addresses = ProviderAddresses({"default": ("http://prometheus:9090",)})
+        self.telemetry = Telemetry()
+        self.world = World(
+            reader=Reader(self.store, self.api, addresses, 15.0),
+            fetch=self.fetch,
+            api=self.api,
+            scribe=Scribe(self.api, self.store),
+            telemetry=self.telemetry,
+            clock=lambda: self.now,
+        )
+
+    async def fetch(self, queries):
+        return dict.fromkeys(queries, self.answer)
+
+    async def look(self, at=0.0):
+        self.now = T0 + at
+        return await reconcile(self.world, REF) - T0
+
+    @property
+    def status(self):
+        return GateStatus.model_validate(self.api.objects["canarygates"][NAME]["status"])
+
+    @property
+    def records(self):
+        return [GateDecisionSpec.model_validate(body["spec"]) for body in self.api.all(kinds.GATE_DECISIONS)]
+
+
+async def test_the_intention_is_written_before_the_rollout_and_the_outcome_after_it():
+    stage = Stage(at_a_pause())
+
+    await stage.look()
+
+    writes = [call for call in stage.api.calls if not call.startswith(("get", "list"))]
+    assert writes == [
+        *("create_gate", "replace_gate_status", "patch_rollout_status"),
+        *("create_decision", "create_decision", "replace_gate_status", "create_event"),
+    ]
+    assert stage.status.pending is None
+    assert stage.status.last_action.outcome == "Applied"
+
+
+async def test_a_pause_is_held_even_if_the_gate_cannot_be_written():
+    stage = Stage(at_a_pause())
+    stage.api.broken = {"create_gate"}
+
+    with pytest.raises(ClusterUnavailable):
+        await stage.look()
+
+    assert "patch_rollout_status" in stage.api.calls
+
+
+async def test_nothing_is_promoted_if_the_intention_cannot_be_written():
+    stage = Stage(at_a_pause(None))
+    await stage.look(0)
+    await stage.look(10)
+    stage.api.broken = {"replace_gate_status"}
+
+    with pytest.raises(ClusterUnavailable):
+        await stage.look(20)
+
+    assert "patch_rollout_status" not in stage.api.calls
+
+
+async def test_a_lost_reply_is_told_from_the_rollout_and_recorded_once():
+    stage = Stage(at_a_pause(None), answer=BAD)
+    perform = stage.api.patch_rollout_status
+
+    async def without_reply(ref, patch):
+        await perform(ref, patch)
+        raise ClusterUnavailable("the connection was closed")
+
+    stage.api.patch_rollout_status = without_reply
+    with pytest.raises(ClusterUnavailable):
+        await stage.look(0)
+    stage.api.patch_rollout_status = perform
+    for _ in range(3):
+        await stage.look(1)
+
+    actions = [(record.action.kind, record.action.outcome) for record in stage.records if record.action]
+    assert actions == [("Abort", "Applied")]
+    assert stage.api.calls.count("patch_rollout_status") == 1
+
+
+async def test_every_record_hangs_on_the_one_before():
+    stage = Stage(at_a_pause())
+    for at in (0, 1.5, 2, 10, 20, 30):
+        await stage.look(at)
+
+    hashes = [record.hash for record in stage.records]
+    assert [record.sequence for record in stage.records] == list(range(1, len(hashes) + 1))
+    assert [record.previous_hash for record in stage.records] == ["", *hashes[:-1]]
+    assert [records.record_hash(record) for record in stage.records] == hashes
+    assert stage.status.record_hash == hashes[-1]
+
+
+async def test_a_record_that_a_crash_left_behind_is_not_told_twice():
+    stage = Stage(at_a_pause(None), answer=EMPTY)
+    stage.api.broken = {"replace_gate_status"}
+    with pytest.raises(ClusterUnavailable):
+        await stage.look(0)
+    stage.api.broken = set()
+
+    await stage.look(1)
+
+    assert [(record.verdict, record.reason) for record in stage.records] == [("Hold", "NoData")]
+
+
+async def test_an_analysis_run_shows_the_pause():
+    stage = Stage(at_a_pause(None), answer=EMPTY)
+
+    await stage.look(0)
+
+    (run,) = stage.api.all(kinds.ANALYSIS_RUNS)
+    assert run["metadata"]["name"] == f"{NAME}-6c54544bf9-2-gate-1"
+    assert run["status"]["phase"] == "Running"
+    assert stage.status.pause.analysis_run == run["metadata"]["name"]
+
+
+async def test_the_analysis_run_is_final_once_the_pause_was_left():
+    stage = Stage(at_a_pause(None))
+    for at in (0, 10, 20, 21, 22):
+        await stage.look(at)
+
+    (run,) = stage.api.all(kinds.ANALYSIS_RUNS)
+    assert run["status"]["phase"] == "Successful"
+
+
+async def test_an_equal_event_is_counted_and_not_repeated():
+    stage = Stage(at_a_pause(None), answer=EMPTY)
+    await stage.look(0)
+    stage.answer = GOOD
+    await stage.look(10)
+    stage.answer = EMPTY
+    await stage.look(20)
+
+    assert "patch_event" in stage.api.calls
+    assert len(stage.api.all(kinds.EVENTS)) == 2
+
+
+async def test_a_rollout_that_never_opted_in_costs_nothing():
+    stage = Stage(at_a_pause(mode=None))
+
+    again = await stage.look()
+
+    assert again == math.inf
+    assert stage.api.calls == []
+
+
+async def test_a_rollout_that_is_gone_is_looked_at_no_more():
+    stage = Stage(at_a_pause())
+    stage.store.remove(kinds.ROLLOUTS, stage.api.objects["rollouts"][NAME])
+
+    assert await stage.look() == math.inf
+
+
+async def test_the_same_look_again_writes_nothing_new():
+    stage = Stage(at_a_pause(None), answer=EMPTY)
+    await stage.look(0)
+    before = list(stage.api.calls)
+
+    await stage.look(0.001)
+    await stage.look(0.002)
+
+    assert len(stage.api.calls) <= len(before) + 3
+    assert len(stage.records) == 1
+
+
+async def test_counters_say_what_has_happened():
+    stage = Stage(at_a_pause())
+
+    await stage.look()
+
+    value = stage.telemetry.registry.get_sample_value
+    assert value("canary_operator_actions_total", {"action": "Hold", "outcome": "Applied"}) == 1
+    labels = {"namespace": NAMESPACE, "rollout": NAME, "verdict": "Hold", "reason": "Collecting"}
+    assert value("canary_operator_decisions_total", labels) == 1
