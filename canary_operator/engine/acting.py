@@ -19,6 +19,9 @@ from canary_operator.model.verdict import Verdict
 CONFIRM_AFTER_SECONDS = 1.5
 # An action that Argo has not taken up after this long makes the operator nudge it.
 NUDGE_AFTER_SECONDS = 5.0
+# Argo can say that it has seen a new generation a moment before it says which version that is. What must hit the
+# judged version and no other, therefore, waits this long after a change of the spec.
+GENERATION_SETTLES_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +127,15 @@ def _is_about(last: LastAction, at: AtPause) -> bool:
     return last.pause_start is not None and durations.parse_time(last.pause_start) == at.user_start
 
 
-def settles_at(snapshot: Snapshot, kind: ActionKind) -> float:
-    """Until when an action that was applied may not be seen yet: it is not done again before."""
+def settles_at(snapshot: Snapshot, kind: ActionKind, generation_since: str) -> float:
+    """Before when an action must not be done: the spec has just changed, or its own echo may not be seen yet."""
+    fresh = -math.inf
+    if kind in {ActionKind.PROMOTE, ActionKind.ABORT}:
+        fresh = durations.parse_time(generation_since) + GENERATION_SETTLES_SECONDS
+    return max(fresh, _echoes_until(snapshot, kind))
+
+
+def _echoes_until(snapshot: Snapshot, kind: ActionKind) -> float:
     last, rollout, pause = snapshot.status.last_action, snapshot.rollout, snapshot.status.pause
     if last is None or last.outcome != "Applied" or last.action != kind.value or kind is ActionKind.HOLD:
         return -math.inf

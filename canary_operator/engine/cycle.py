@@ -340,7 +340,7 @@ def _with_action(
     # A release because the gate only observes follows from the annotation, as one because it is off.
     ruling = decision.reason if memory.enforcing(snapshot) else None
     verdict = None if ruling is None else verdict_of(ruling)
-    settled = acting.settles_at(snapshot, kind)
+    settled = acting.settles_at(snapshot, kind, memory.generation_since(snapshot, now))
     if now < settled:
         return replace(decision, next_look=min(decision.next_look, settled))
     action = acting.action(snapshot, kind, now)

@@ -70,6 +70,7 @@ def judging(snapshot: Snapshot, judgement: Judgement, now: float) -> GateStatus:
         "since": since,
         "ended_by": None,
         "unseen_since": None,
+        "generation_since": generation_since(snapshot, now),
         "observed_generation": snapshot.gate_generation,
         **where(snapshot.rollout),
     }
@@ -77,6 +78,16 @@ def judging(snapshot: Snapshot, judgement: Judgement, now: float) -> GateStatus:
         update |= {"evidence": judgement.evidence, "requests": _requests(judgement.evidence)}
     judged = status.model_copy(update=update)
     return _with_conditions(_with_history(judged, status, now), judgement, now)
+
+
+def generation_since(snapshot: Snapshot, now: float) -> str:
+    """Since when this generation of the Rollout is known; now for one that was never seen."""
+    status, fence = snapshot.status, snapshot.rollout.fence
+    known = status.rollout is not None and (status.rollout.uid, status.rollout.generation) == (
+        fence.uid,
+        fence.generation,
+    )
+    return status.generation_since if known and status.generation_since else durations.format_micro_time(now)
 
 
 def _bounded(message: str) -> str:

@@ -172,6 +172,9 @@ class GateStatus(Document):
     pending: Pending | None = Field(default=None, description="An action whose outcome is not known yet.")
     last_action: LastAction | None = Field(default=None, description="The last action and its outcome.")
     history: tuple[HistoryEntry, ...] = Field(default=(), description="The last 20 changes of the verdict.")
+    generation_since: str | None = Field(
+        default=None, description="Since when the gate has known this generation of the Rollout."
+    )
     unseen_since: str | None = Field(
         default=None, description="Since when, or since the last nudge, Argo has not seen the Rollout's latest change."
     )
@@ -200,7 +203,7 @@ def parse_gate_status(body: Mapping[str, Any]) -> GateStatus:
 def _moments(status: GateStatus) -> Iterator[str]:
     """The times that the engine reads back."""
     pause, pending, last = status.pause, status.pending, status.last_action
-    found = [status.unseen_since]
+    found = [status.unseen_since, status.generation_since]
     found += [pause.start_time, pause.telemetry_lost_since] if pause else []
     found += [pending.at, pending.pause_start] if pending else []
     found += [last.at, last.pause_start, last.nudged_at] if last else []

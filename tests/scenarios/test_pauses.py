@@ -112,7 +112,7 @@ def test_a_pause_is_left_early_where_the_policy_wants_it():
 def test_a_failing_canary_is_aborted_at_the_first_measurement_that_breaks_the_limit():
     world = a_world(prometheus=lambda _: BAD).release().until(30)
 
-    assert world.of_kind("Abort") == [(1.5, "Abort", "Applied")]
+    assert world.of_kind("Abort") == [(2, "Abort", "Applied")]
     assert world.is_aborted
     assert (
         world.status.phase,
@@ -323,7 +323,7 @@ def test_a_metric_without_an_interval_is_measured_once():
     template = a_template({key: value for key, value in a_metric().items() if key != "interval"})
     world = a_world(*ONE_INDEFINITE, templates={"errors": template}).release().until(100)
 
-    assert world.actions == [(0, "Promote", "Applied")]
+    assert world.actions == [(2, "Promote", "Applied")]
     assert len(world.asked) == 1
 
 

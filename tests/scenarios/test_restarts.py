@@ -227,3 +227,14 @@ def test_nothing_writes_its_status_more_often_than_it_looks():
     world = a_world(prometheus=lambda _: EMPTY, policy=a_policy()).release().until(1000)
 
     assert world.written <= 1000 / 10 + 20
+
+
+def test_nothing_is_promoted_or_aborted_just_after_a_change_of_the_spec():
+    """Argo can say that it has seen a new spec a moment before it says which version that is."""
+    world = a_world(set_weight(25), pause(), prometheus=lambda _: GOOD).release().until(19)
+    world.argo.body["metadata"]["generation"] += 1
+    world.argo.body["status"]["observedGeneration"] = str(world.argo.body["metadata"]["generation"])
+    world.until(30)
+
+    [(at, _, outcome)] = world.of_kind("Promote")
+    assert (at >= 21, outcome) == (True, "Applied")
