@@ -70,6 +70,9 @@ def test_every_mistake_holds_in_its_own_words_and_mended_it_lets_go(stage: Stage
     for name in MISTAKES:
         stage.until(lambda name=name: stage.is_promoted(name), f"the promotion of {name}", timeout=90)
         assert stage.actions(name) == [("Promote", "Applied")]
+    # Argo copies annotations to ReplicaSets: the unknown one is the user's own, not a mark of ours.
+    stage.admin.delete(stage.path("annotation"))
+    stage.until(lambda: not stage.replica_sets("annotation"), "its ReplicaSets to go")
 
 
 def test_a_template_that_is_changed_while_it_judges_starts_anew(stage: Stage) -> None:
