@@ -103,11 +103,12 @@ async def test_a_lost_reply_is_told_from_the_rollout_and_recorded_once():
         raise ClusterUnavailable("the connection was closed")
 
     stage.api.patch_rollout_status = without_reply
+    await stage.look(0)
     with pytest.raises(ClusterUnavailable):
-        await stage.look(0)
+        await stage.look(2)
     stage.api.patch_rollout_status = perform
     for _ in range(3):
-        await stage.look(1)
+        await stage.look(3)
 
     actions = [(record.action.kind, record.action.outcome) for record in stage.records if record.action]
     assert actions == [("Abort", "Applied")]

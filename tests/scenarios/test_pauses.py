@@ -88,7 +88,7 @@ def test_an_indefinite_pause_is_promoted_with_enough_evidence():
 
 @pytest.mark.parametrize("answer", [EMPTY, NAN, OUTAGE, vector(0.01, 0.02)])
 def test_an_indefinite_pause_without_evidence_is_never_left(answer):
-    world = a_world(*ONE_INDEFINITE, prometheus=lambda _: answer).release().until(3_700)
+    world = a_world(*ONE_INDEFINITE, prometheus=lambda _: answer).release().until(400)
 
     assert world.actions == []
     assert world.step == 1
@@ -96,7 +96,7 @@ def test_an_indefinite_pause_without_evidence_is_never_left(answer):
 
 @pytest.mark.parametrize("answer", [EMPTY, NAN, OUTAGE, vector(0.01, 0.02)])
 def test_a_timed_pause_without_evidence_is_never_left(answer):
-    world = a_world(prometheus=lambda _: answer).release().until(3_700)
+    world = a_world(prometheus=lambda _: answer).release().until(400)
 
     assert world.of_kind("Release", "Promote", "Abort") == []
     assert Hold.CONFIRMED is world.hold
@@ -129,7 +129,7 @@ def test_a_failure_limit_tolerates_as_many_failures():
 
 
 def test_fail_action_hold_holds_with_the_reason_of_the_abort():
-    world = a_world(prometheus=lambda _: BAD, policy=a_policy(failAction="Hold")).release().until(2000)
+    world = a_world(prometheus=lambda _: BAD, policy=a_policy(failAction="Hold")).release().until(300)
 
     assert world.verdict == ("Hold", "ConditionsFailed")
     assert world.of_kind("Abort", "Release", "Promote") == []
@@ -272,11 +272,11 @@ def test_after_an_outage_questions_are_asked_for_the_times_they_were_due():
 
 def test_after_a_long_outage_only_the_last_minutes_are_asked_for():
     policy = a_policy(minMeasurements=1000, maxHold="10h")
-    world = a_world(*ONE_INDEFINITE, outages=[(5, 2000)], policy=policy).release().until(2005)
+    world = a_world(*ONE_INDEFINITE, outages=[(5, 900)], policy=policy).release().until(915)
 
-    caught_up = [query.at - T0 for asked, query in world.asked if asked >= 2000]
-    assert caught_up[0] == 1710
-    assert caught_up[-1] == 2000
+    caught_up = [query.at - T0 for asked, query in world.asked if asked >= 900]
+    assert caught_up[0] == 610
+    assert caught_up[-1] == 910
 
 
 def test_a_dry_run_metric_judges_nothing():
@@ -382,7 +382,7 @@ def test_argos_own_analysis_aborts():
 def test_an_inconclusive_analysis_of_argo_is_left_to_a_person_and_to_nobody_else():
     world = a_world(set_weight(25), pause(), analysis())
     world.argo.analysis = "Inconclusive"
-    world.release().until(1000)
+    world.release().until(300)
 
     assert world.verdict == ("Hold", "Inconclusive")
     assert world.actions == [(20, "Promote", "Applied")]

@@ -224,9 +224,9 @@ def test_a_hold_found_without_memory_is_released_when_the_gate_passes():
 
 
 def test_nothing_writes_its_status_more_often_than_it_looks():
-    world = a_world(prometheus=lambda _: EMPTY, policy=a_policy()).release().until(1000)
+    world = a_world(prometheus=lambda _: EMPTY, policy=a_policy()).release().until(300)
 
-    assert world.written <= 1000 / 10 + 20
+    assert world.written <= 300 / 10 + 20
 
 
 def test_nothing_is_promoted_or_aborted_just_after_a_change_of_the_spec():
