@@ -27,6 +27,15 @@ GROUPS: Mapping[str, str] = MappingProxyType(
 )
 # A ConfigMap holds at most 1 MiB; parsing YAML in Python takes about a second for each 200 kB.
 MAX_YAML_CHARACTERS = 200_000
+MAX_YAML_DEPTH = 50
+
+_OPENING = (
+    yaml.FlowSequenceStartToken,
+    yaml.FlowMappingStartToken,
+    yaml.BlockSequenceStartToken,
+    yaml.BlockMappingStartToken,
+)
+_CLOSING = (yaml.FlowSequenceEndToken, yaml.FlowMappingEndToken, yaml.BlockEndToken)
 
 
 def indicator_from(
@@ -92,14 +101,23 @@ def _documents(reference: SLORef, data: Mapping[str, Any]) -> Iterator[Mapping[s
         if not isinstance(text, str) or len(text) > MAX_YAML_CHARACTERS:
             raise ConfigurationError(f"{reference}: data[{key}]: allowed is YAML of {MAX_YAML_CHARACTERS} characters")
         try:
-            _refuse_aliases(text, f"{reference}: data[{key}]")
+            _check_yaml(text, f"{reference}: data[{key}]")
             loaded = list(yaml.safe_load_all(text))
         except (yaml.YAMLError, ValueError, RecursionError) as error:
             raise ConfigurationError(f"{reference}: data[{key}] is not YAML: {error!s:.200}") from error
         yield from (document for document in loaded if isinstance(document, Mapping))
 
 
-def _refuse_aliases(text: str, place: str) -> None:
-    """Aliases make a small text mean a huge one, and OpenSLO has no use for them."""
-    if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)):
-        raise ConfigurationError(f"{place}: YAML aliases (*name) are not read")
+def _check_yaml(text: str, place: str) -> None:
+    """Refuse what makes a small text expensive, before it is parsed.
+
+    Aliases make it mean a huge one, and the time that PyYAML needs grows with the square of the depth: 5,000 opening
+    brackets take half a minute.
+    """
+    depth = 0
+    for token in yaml.scan(text):
+        depth += isinstance(token, _OPENING) - isinstance(token, _CLOSING)
+        if isinstance(token, yaml.AliasToken):
+            raise ConfigurationError(f"{place}: YAML aliases (*name) are not read")
+        if depth > MAX_YAML_DEPTH:
+            raise ConfigurationError(f"{place}: the YAML is nested more than {MAX_YAML_DEPTH} deep")
