@@ -73,8 +73,9 @@ def decide(snapshot: Snapshot, samples: Samples, now: float) -> Decision:
             return _watch(snapshot, Finding(HoldReason.INCONCLUSIVE, message), now)
         case Unpausing():
             decision = _watch(snapshot, Finding(HoldReason.COLLECTING, "promoted; Argo moves on"), now)
-            kinds = (ActionKind.PROMOTE, ActionKind.RELEASE) if decision.action is None else ()
-            return _with_nudge(snapshot, decision, kinds, now)
+            if decision.action is not None:
+                return decision
+            return _until_taken_up(snapshot, decision, (ActionKind.PROMOTE, ActionKind.RELEASE), now)
         case AtPause() as at if _another_pause_is_open(snapshot, at):
             return _leave(snapshot, now)
         case AtPause() as at if acting.must_hold_first(snapshot, at):
@@ -118,9 +119,10 @@ def _release_of_ours(snapshot: Snapshot, now: float) -> ActionKind | None:
 def _end(snapshot: Snapshot, promoted: bool, now: float) -> Decision:
     status = memory.ended(snapshot, promoted, now)
     decision = Decision(None, status.message, (), None, status, next_look=math.inf)
-    if promoted or snapshot.rollout.abort_seen:
+    rollout = snapshot.rollout
+    if rollout.abort_seen or (promoted and not (rollout.fence.promote_full and rollout.pauses)):
         return decision
-    return _with_nudge(snapshot, decision, (ActionKind.ABORT,), now)
+    return _until_taken_up(snapshot, decision, (ActionKind.ABORT,), now)
 
 
 def _watch(snapshot: Snapshot, finding: Finding, now: float) -> Decision:
@@ -146,18 +148,30 @@ def _another_pause_is_open(snapshot: Snapshot, at: AtPause) -> bool:
 
 
 def _wait_until_seen(snapshot: Snapshot, now: float) -> Decision:
-    """A scale-up in the middle of a pause is no new pause: what is known stays, and nothing is judged.
-
-    Argo can miss a change that lands while it writes itself; a harmless change makes it look again.
-    """
+    """A scale-up in the middle of a pause is no new pause: what is known stays, and nothing is judged."""
     known = snapshot.status
-    status = memory.unseen(known, now) if known.unseen_since is None else known
-    due = durations.parse_time(status.unseen_since or "") + acting.NUDGE_AFTER_SECONDS
-    decision = Decision(None, status.message, (), None, status, next_look=now + snapshot.evaluation_interval)
-    if not memory.enforcing(snapshot) or now < due:
-        return replace(decision, next_look=min(decision.next_look, max(due, now + 1.0)))
-    action = acting.action(snapshot, ActionKind.NUDGE, now)
-    return replace(decision, action=action, status=memory.unseen(status, now))
+    decision = Decision(None, known.message, (), None, known, next_look=now + snapshot.evaluation_interval)
+    return _until_taken_up(snapshot, decision, (), now)
+
+
+def _until_taken_up(snapshot: Snapshot, decision: Decision, ours: tuple[ActionKind, ...], now: float) -> Decision:
+    """Argo can miss a change that lands while it writes itself; a harmless change makes it look again.
+
+    Args:
+
+        ours: actions of the gate that may be what Argo has missed; whatever else it is, a person has done it.
+    """
+    if _is_last(snapshot, ours):
+        return _with_nudge(snapshot, decision, ours, now)
+    since = snapshot.status.unseen_since
+    begun = now if since is None else durations.parse_time(since)
+    due = begun + acting.NUDGE_AFTER_SECONDS
+    if memory.enforcing(snapshot) and now >= due:
+        action = acting.action(snapshot, ActionKind.NUDGE, now)
+        again = min(decision.next_look, now + acting.NUDGE_AFTER_SECONDS)
+        return replace(decision, action=action, status=memory.unseen(decision.status, now), next_look=again)
+    waiting = replace(decision, status=memory.unseen(decision.status, begun))
+    return replace(waiting, next_look=min(decision.next_look, due)) if memory.enforcing(snapshot) else waiting
 
 
 def _leave(snapshot: Snapshot, now: float) -> Decision:
@@ -351,16 +365,20 @@ def _with_action(
 
 def _with_nudge(snapshot: Snapshot, decision: Decision, kinds: tuple[ActionKind, ...], now: float) -> Decision:
     """Argo can miss a write that lands while it writes itself; a harmless change makes it look again."""
-    last = snapshot.status.last_action
-    if not kinds or last is None or last.action not in {kind.value for kind in kinds}:
-        return decision
-    if last.pod_hash != snapshot.rollout.pod_hash or not _is_at_step_of(last, snapshot.rollout):
+    if not _is_last(snapshot, kinds):
         return decision
     if acting.nudge_due(snapshot, kinds, now) and _unconsumed(snapshot):
         action = acting.action(snapshot, ActionKind.NUDGE, now)
         return replace(decision, action=action, status=memory.nudged(decision.status, now))
     soon = min(decision.next_look, now + acting.NUDGE_AFTER_SECONDS) if _unconsumed(snapshot) else decision.next_look
     return replace(decision, next_look=soon)
+
+
+def _is_last(snapshot: Snapshot, kinds: tuple[ActionKind, ...]) -> bool:
+    last = snapshot.status.last_action
+    if last is None or last.action not in {kind.value for kind in kinds} or last.outcome != "Applied":
+        return False
+    return last.pod_hash == snapshot.rollout.pod_hash and _is_at_step_of(last, snapshot.rollout)
 
 
 def _is_at_step_of(last: LastAction, rollout: Rollout) -> bool:

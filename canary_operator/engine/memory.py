@@ -175,7 +175,8 @@ def ended(snapshot: Snapshot, promoted: bool, now: float) -> GateStatus:
     """The status of a finished release: the verdict that decided stays until the next one."""
     status = left(snapshot.status, snapshot.rollout)
     if status.phase == "Ended":
-        return status.model_copy(update={"mode": snapshot.opt_in.mode.value, **where(snapshot.rollout)})
+        again: dict[str, object] = {"mode": snapshot.opt_in.mode.value, "unseen_since": None}
+        return status.model_copy(update=again | where(snapshot.rollout))
     by = _ended_by(status, snapshot.rollout, promoted)
     update: dict[str, object] = {"phase": "Ended", "ended_by": by, "mode": snapshot.opt_in.mode.value}
     update["unseen_since"] = None
@@ -272,7 +273,7 @@ def outcome_of(pending: Pending, snapshot: Snapshot, now: float) -> Applied:
 
 
 def unseen(status: GateStatus, now: float) -> GateStatus:
-    """The status while Argo has not seen the latest change, from its beginning or from a nudge."""
+    """The status while Argo has not taken up what somebody else changed, from its beginning or from a nudge."""
     return status.model_copy(update={"unseen_since": durations.format_micro_time(now)})
 
 

@@ -176,7 +176,7 @@ class GateStatus(Document):
         default=None, description="Since when the gate has known this generation of the Rollout."
     )
     unseen_since: str | None = Field(
-        default=None, description="Since when, or since the last nudge, Argo has not seen the Rollout's latest change."
+        default=None, description="Since when, or since the last nudge, Argo has not taken up a person's change."
     )
     conditions: tuple[Condition, ...] = Field(default=(), description="Ready, TelemetryAvailable, EvidenceSufficient.")
     observed_generation: int | None = Field(default=None, description="Generation of the gate that was seen.")

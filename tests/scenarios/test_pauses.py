@@ -469,3 +469,20 @@ def test_who_only_observes_waits_until_argo_sees_a_change_by_itself():
 
     assert world.actions == []
     assert world.status.unseen_since is not None
+
+
+@pytest.mark.parametrize("gate", ["enforce", "observe"])
+def test_what_a_person_did_and_argo_has_missed_is_brought_to_its_notice_by_who_may_write(gate):
+    def missed(**status):
+        world = a_world(set_weight(25), pause(), prometheus=lambda _: EMPTY).gate(gate).release().until(5)
+        world.argo.deaf = True
+        return world.patch(**status).until(60)
+
+    promoted, full, aborted = missed(pauseConditions=None), missed(promoteFull=True), missed(abort=True)
+
+    nudged = [(10, "Nudge", "Applied")] if gate == "enforce" else []
+    assert [world.actions for world in (promoted, full, aborted)] == [nudged] * 3
+    assert [world.is_promoted for world in (promoted, full)] == [gate == "enforce"] * 2
+    assert bool(aborted.argo.status.get("abortedAt")) is (gate == "enforce")
+    if gate == "enforce":
+        assert {world.status.ended_by for world in (promoted, full, aborted)} == {"Person"}
