@@ -88,8 +88,8 @@ def test_a_bad_canary_is_only_told_where_the_policy_says_so(stage: Stage) -> Non
 
     stage.until(lambda: stage.verdict() == ("Abort", "ConditionsFailed"), "the verdict")
     stage.until(lambda: stage.is_promoted(image=V2), "the end of the pause as without a gate")
+    gate = ended(stage)
     assert stage.actions() == [("Hold", "Applied"), ("Release", "Applied")]
     assert any(event["type"] == "Warning" and event["reason"] == "ConditionsFailed" for event in stage.events())
-    gate = ended(stage)
     assert (gate["verdict"], gate["reason"]) == ("Abort", "ConditionsFailed")
     assert "failing at step 1/2 (50 %)" in gate["message"]

@@ -19,8 +19,8 @@ def test_a_good_preview_is_promoted(stage: Stage) -> None:
     stage.until(lambda: stage.is_promoted(image=V2), "the promotion")
     preview = stage.status()["currentPodHash"]
     assert selected(stage, "web-active") == preview != stable
-    assert stage.actions() == [("Promote", "Applied")]
     gate = ended(stage)
+    assert stage.actions() == [("Promote", "Applied")]
     assert (gate["verdict"], gate["reason"], gate["endedBy"]) == ("Promote", "ConditionsMet", "Gate")
     assert gate["message"].startswith("passed the promotion: error-rate 0")
     (run,) = stage.runs()
@@ -59,4 +59,5 @@ def test_a_promotion_by_timer_is_held_past_its_time_until_the_preview_has_reques
     stage.lab.world.set_preview_rate(stage.namespace, "web", 50)
     stage.until(lambda: stage.is_promoted(image=V2), "the promotion")
     assert selected(stage, "web-active") == stage.status()["currentPodHash"]
+    ended(stage)
     assert stage.actions() == [("Hold", "Applied"), ("Release", "Applied")]

@@ -33,7 +33,8 @@ def test_a_gate_that_is_switched_off_gives_the_pause_the_start_back_that_argo_wr
     stage.until(lambda: written_start(stage) == first, "the release of a suspended gate", timeout=15)
 
     assert "suspend" in stage.gate()["message"]
-    assert stage.actions() == [("Hold", "Applied"), ("Release", "Applied")] * 4
+    expected = [("Hold", "Applied"), ("Release", "Applied")] * 4
+    stage.until(lambda: stage.actions() == expected, "the records of it", timeout=15)
 
 
 def test_a_pause_released_before_its_end_ends_at_the_second_of_the_user(stage: Stage) -> None:
@@ -65,6 +66,7 @@ def test_a_release_scales_while_it_is_held_and_is_judged_on(stage: Stage) -> Non
     stage.throughout(lambda: is_held(stage), 3, "the hold after the scaling")
     traffic(stage)
     stage.until(stage.is_promoted, "the promotion")
+    ended(stage)
     assert stage.actions() == [("Hold", "Applied"), ("Release", "Applied")]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from tests.e2e.scenes import INDEFINITE, ended, held_without_traffic
+from tests.e2e.scenes import INDEFINITE, ended, held_without_traffic, is_held, timed, traffic
 from tests.e2e.stage import ARGO, OURS, V1, V2, V3, Stage
 
 
@@ -68,16 +68,25 @@ def test_an_older_revision_outside_of_any_window_is_a_release_like_every_other(s
     stage.release(V1)
 
     stage.until(lambda: stage.is_promoted(image=V1), "the promotion")
+    ended(stage)
     assert stage.actions() == [("Promote", "Applied")] * 2
 
 
-def test_a_rollout_that_is_scaled_to_zero_is_not_held(stage: Stage) -> None:
-    held_without_traffic(stage)
+def test_a_release_that_is_scaled_to_zero_is_held_until_it_serves_requests_again(stage: Stage) -> None:
+    stage.template()
+    stage.rollout(steps=timed("4s"), rate=0)
+    stage.operator()
+    stage.release()
+    stage.until(lambda: is_held(stage), "the hold")
 
     stage.patch({"spec": {"replicas": 0}})
+    traffic(stage)
 
-    stage.until(lambda: is_idle(stage, "scaled to zero"), "the gate to say so", timeout=15)
-    stage.until(lambda: not stage.status().get("pauseConditions") or stage.hold().value == "none", "the release")
+    stage.until(lambda: stage.verdict() == ("Hold", "NoTraffic"), "the verdict")
+    assert "scaled to zero" in stage.gate()["message"]
+    stage.throughout(lambda: is_held(stage), 3, "the hold")
+    stage.patch({"spec": {"replicas": 2}})
+    stage.until(stage.is_promoted, "the promotion")
 
 
 def test_a_strategy_without_a_pause_leaves_nothing_to_hold_at(stage: Stage) -> None:
@@ -122,8 +131,8 @@ def test_an_inline_analysis_is_left_to_argo_between_two_pauses_that_are_held(sta
     began = time.time()
     stage.until(stage.is_promoted, "the promotion")
     assert time.time() - began >= 2, "Argo measured three times"
-    assert stage.actions() == [("Hold", "Applied"), ("Release", "Applied")] * 2
     gate = ended(stage)
+    assert stage.actions() == [("Hold", "Applied"), ("Release", "Applied")] * 2
     assert (gate["verdict"], gate["reason"], gate["endedBy"]) == ("Promote", "ConditionsMet", "Gate")
 
 

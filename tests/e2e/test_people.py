@@ -28,6 +28,7 @@ def test_while_a_person_pauses_the_rollout_a_good_canary_waits_for_them(stage: S
 
     stage.patch({"spec": {"paused": False}})
     stage.until(stage.is_promoted, "the promotion")
+    ended(stage)
     assert stage.actions() == [("Promote", "Applied")]
 
 
@@ -117,4 +118,5 @@ def test_a_person_holds_a_good_canary_until_the_override_expires(stage: Stage) -
 
     stage.until(stage.is_promoted, "the promotion")
     assert left_at(stage, since) >= expiry - 1
+    ended(stage)
     assert stage.actions() == [("Hold", "Applied"), ("Release", "Applied")]
