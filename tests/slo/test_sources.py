@@ -1,9 +1,12 @@
 """Tables of SLOs as the formats' own pages write them, with names of ours: import and injection of each."""
 
+import contextlib
 from pathlib import Path
 
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from canary_operator.errors import ConfigurationError
 from canary_operator.model.indicator import Latency, Opaque, SLORef
@@ -270,3 +273,44 @@ def test_a_config_map_that_cannot_be_read_says_why(text, reason):
 
     with pytest.raises(ConfigurationError, match=reason):
         indicator_from(SLORef("ConfigMap", "shop", "c"), body)
+
+
+# Anything at all may stand in an object that others write; None, booleans and huge numbers included.
+JUNK = st.recursive(
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(),
+        st.floats(),
+        st.sampled_from(["", "99", "28d", "hits_total", "rate(a[5m])", "{{.window}}", "result[0] < {{args.x}}", "one"]),
+    ),
+    lambda inner: st.one_of(st.lists(inner, max_size=2), st.dictionaries(st.sampled_from(["a", "metric"]), inner)),
+    max_leaves=4,
+)
+
+
+def spoiled(value, junk, draw):
+    """The value with one of its parts, at any depth, replaced."""
+    keys = list(value) if isinstance(value, dict) else list(range(len(value))) if isinstance(value, list) else []
+    if not keys or draw(st.integers(0, 4)) == 0:
+        return junk
+    key = draw(st.sampled_from(keys))
+    copy = dict(value) if isinstance(value, dict) else list(value)
+    copy[key] = spoiled(value[key], junk, draw)
+    return copy
+
+
+@given(st.data())
+@settings(max_examples=300, deadline=None)
+def test_an_object_with_anything_in_it_is_read_or_refused_and_nothing_else(data):
+    table, case = data.draw(st.sampled_from([parameter.values for parameter in CASES]))
+    reference = REFERENCES["openslo" if case.get("file") else table]
+    case = {**case, **{key: spoiled(case[key], data.draw(JUNK), data.draw) for key in ("spec", "slo") if key in case}}
+    try:
+        body = body_of(table, case)
+    except (yaml.YAMLError, TypeError):
+        return
+    body = body if data.draw(st.booleans()) else spoiled(body, data.draw(JUNK), data.draw)
+    if isinstance(body, dict):
+        with contextlib.suppress(ConfigurationError):
+            indicator_from(reference, body, case.get("args") or {})
