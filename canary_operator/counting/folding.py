@@ -99,7 +99,7 @@ def fold(state: State, reading: Reading, epoch: Epoch, rules: Rules) -> Folded |
     refused = _refused(state, reading, rules)
     if refused is not None:
         return refused
-    interval = watermark.interval_ms(reading.arms.values()) or state.interval_ms
+    interval = watermark.shortest(state.interval_ms, watermark.interval_ms(reading.arms.values()))
     followed = _follow(state, reading, interval)
     reached = watermark.watermark_ms(_newest(reading, followed), interval, rules)
     span = _span(state, reached, rules)

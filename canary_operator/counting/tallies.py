@@ -49,7 +49,9 @@ class Pod:
 
         started: when the pod was started, Unix seconds.
 
-        restarts: when its container was started again, Unix seconds; as many as are known.
+        restarts: when its container was started again, Unix seconds; as many as are known. Each must have begun all
+            of the pod's counters anew: a pod with several containers has none here, because nobody knows whose
+            counters they are (a proxy may serve the application's), and a restart that was none would count twice.
     """
 
     started: float
@@ -222,7 +224,7 @@ class State:
 
         asked_ms: the time that all answers together cover without a hole.
 
-        interval_ms: the scrape interval as measured last.
+        interval_ms: the scrape interval, the shortest that was measured.
 
         cursors: by key of the counter.
 

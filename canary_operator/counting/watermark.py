@@ -15,6 +15,8 @@ from canary_operator.counting.tallies import Arm, Epoch, Rules, Scrape, Selectio
 GONE_INTERVALS = 3
 # How far before the epoch the first question reaches: bases must be found over a short gap.
 LOOKBACK_SECONDS = 300.0
+# How far before the watermark the next one reaches: far enough to measure the interval and for samples that come late.
+LATE_INTERVALS = 6
 # No question reaches further, however old the watermark is. Counters remember what nobody asked for.
 LONGEST_SECONDS = 3600.0
 
@@ -22,9 +24,16 @@ _STEP_MS = 100
 
 
 def interval_ms(selections: Iterable[Selection]) -> int | None:
-    """The scrape interval: of each arm the median over its targets, then the longest; None while nothing tells."""
-    arms = [known for selection in selections if (known := _interval_of_arm(selection)) is not None]
-    return max(arms, default=None)
+    """The scrape interval: of each arm the median over its targets, then the longest; None until every arm tells."""
+    arms = [_interval_of_arm(selection) for selection in selections]
+    known = [each for each in arms if each is not None]
+    return max(known) if known and len(known) == len(arms) else None
+
+
+def shortest(known: int | None, measured: int | None) -> int | None:
+    """The interval after a look. A gap makes it look longer than it is, and nothing makes it look shorter."""
+    both = [each for each in (known, measured) if each is not None]
+    return min(both, default=None)
 
 
 def _interval_of_arm(selection: Selection) -> int | None:
@@ -71,5 +80,8 @@ def _known_until(newest: tuple[int, ...], interval: int | None) -> int | None:
 def since(state: State, epoch: Epoch, until: float) -> float:
     """From when on the next question should want samples, Unix seconds."""
     begin = milliseconds(epoch.start)
-    reached = max(begin, state.watermark_ms if state.watermark_ms is not None else begin) / 1000
-    return max(until - LONGEST_SECONDS, reached - LOOKBACK_SECONDS)
+    first = begin / 1000 - LOOKBACK_SECONDS
+    if state.watermark_ms is None or state.watermark_ms <= begin or state.interval_ms is None:
+        return max(until - LONGEST_SECONDS, first)
+    late = min(LOOKBACK_SECONDS, LATE_INTERVALS * state.interval_ms / 1000)
+    return max(until - LONGEST_SECONDS, first, state.watermark_ms / 1000 - late)

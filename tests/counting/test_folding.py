@@ -1,5 +1,7 @@
 """Counting, sentence by sentence. The epoch begins at 1000 s, scrapes are 15 s apart, ticks 15 s long."""
 
+import dataclasses
+
 import pytest
 
 from canary_operator.counting import folding, selecting, watermark
@@ -10,7 +12,7 @@ from canary_operator.model.samples import Absent, Answer, ResultKind, Sample, Se
 from canary_operator.model.verdict import HoldReason
 
 START = 1005.0
-TIMES = (960.0, 975.0, 990.0, 1005.0, 1020.0, 1035.0, 1050.0, 1065.0)
+TIMES = (960.0, 975.0, 990.0, 1005.0, 1020.0, 1035.0, 1050.0, 1065.0, 1080.0, 1095.0)
 ERRORS = Ratio((Matcher("status", Operator.MATCHES, "5.."),))
 OLD = Pod(started=-100_000.0)
 RULES = Rules()
@@ -205,6 +207,49 @@ def test_a_sample_that_comes_late_counts_in_the_next_open_tick():
     assert [(tick.end, tick.canary) for tick in second.ticks] == [(1065.0, Tally(2, 12))]
 
 
+def test_a_sample_that_comes_late_and_stays_the_only_one_counts():
+    steady = series("0 0 0 0 0 0 0 0")
+    first = folded(matrix(series("0 0 0 0 0 0 0 .")))
+    second = folded(matrix(steady, series(". . . . . 2 . .", status="500")), state=first.state)
+
+    assert [(tick.end, tick.canary) for tick in second.ticks] == [(1065.0, Tally(2, 2))]
+
+
+def replica(name, values, **labels):
+    return series(values, prometheus_replica=name, **labels)
+
+
+LONG_STABLE = matrix(series("0 10 20 30 40 50 60 70 80 90", pod="s"))
+
+
+def test_what_the_replica_that_is_not_followed_says_late_is_not_taken():
+    first = folded(matrix(replica("a", "0 0 0 0 10 . . ."), replica("a", "1 1 1 1 1 1 1 .", status="201")))
+    late = matrix(
+        replica("a", "0 0 0 0 10 . . ."),
+        replica("a", "1 1 1 1 1 1 1 1", status="201"),
+        replica("b", ". . . . . 7 . ."),
+    )
+
+    assert folded(late, state=first.state).state.canary.tally == Tally(0, 10)
+
+
+def test_what_a_replica_said_before_it_was_followed_is_not_taken():
+    def seen(of_b):
+        return matrix(
+            replica("a", "0 0 0 0 10 . . . . ."),
+            replica("a", "1 1 1 1 1 . . . . .", status="201"),
+            replica("b", ". . . . . 9 . . . ."),
+            replica("b", of_b, status="201"),
+        )
+
+    first = folded(seen("1 1 1 1 1 1 1 1 1 ."), stable=LONG_STABLE)
+    second = folded(seen("1 1 1 1 1 1 1 1 1 1"), stable=LONG_STABLE, state=first.state)
+
+    assert first.state.watermark_ms == 1_080_000
+    assert second.state.watermark_ms == 1_095_000
+    assert second.state.canary.tally == Tally(0, 10)
+
+
 def test_of_two_replicas_one_is_followed_though_the_clock_of_the_other_is_behind():
     mine = series("0 0 0 0 10 20 30 40", prometheus_replica="a")
     behind = Series(
@@ -280,12 +325,17 @@ def test_a_hole_in_the_questions_makes_an_unknown_process_unknown():
 
 
 @pytest.mark.parametrize(
-    ("until", "marked", "since"),
-    [(1100.0, None, START - 300), (2000.0, 1_900_000, 1600.0), (9000.0, 1_900_000, 5400.0)],
+    ("why", "until", "marked", "interval", "since"),
+    [
+        ("over a gap before the epoch", 1100.0, None, None, START - 300),
+        ("not long before the watermark", 2000.0, 1_900_000, 15_000, 1810.0),
+        ("never before the first question", 1100.0, 1_020_000, 60_000, 720.0),
+        ("as at first while the interval is unknown", 2000.0, 1_900_000, None, START - 300),
+        ("no further than an hour", 9000.0, 1_900_000, 15_000, 5400.0),
+    ],
 )
-def test_how_far_back_the_next_question_reaches(until, marked, since):
+def test_how_far_back_the_next_question_reaches(why, until, marked, interval, since):
     epoch = Epoch(START)
-    state = folding.begin(epoch)
-    state = type(state)(state.start_ms, watermark_ms=marked)
+    state = dataclasses.replace(folding.begin(epoch), watermark_ms=marked, interval_ms=interval)
 
-    assert watermark.since(state, epoch, until) == since
+    assert watermark.since(state, epoch, until) == since, why
