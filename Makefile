@@ -20,7 +20,7 @@ demo: $(GO) ## three releases on a real control plane: promoted, aborted, held a
 test: test-unit test-e2e ## everything: unit, component and end-to-end tests
 
 test-unit: $(READY) ## without a control plane: needs nothing but Python
-	$(BIN)/python -m pytest -m "not e2e"
+	$(BIN)/python -m pytest -m "not e2e" -n auto
 
 test-e2e: $(GO) ## on the lab: real API server, real Argo controller, real Prometheus
 	@$(BIN)/python -m lab build

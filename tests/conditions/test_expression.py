@@ -248,7 +248,7 @@ texts = st.one_of(st.text(max_size=60), st.lists(st.sampled_from(WORDS), max_siz
 results = st.one_of(st.floats(), st.lists(st.floats(), max_size=4), st.just("1.5"), st.booleans())
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(texts, results)
 def test_any_text_is_a_condition_or_a_condition_error(text, result):
     found = attempted(text, result)
@@ -275,7 +275,7 @@ sums = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 @given(sums, st.sampled_from(["<", ">=", "=="]), sums, st.lists(st.floats(), max_size=3))
 def test_arithmetic_never_escapes_as_a_python_error(left, operator, right, result):
     with contextlib.suppress(expression.ConditionError):

@@ -164,7 +164,7 @@ def cycle(snapshot, answer, now):
     return engine.decide(snapshot, samples, now)
 
 
-@settings(max_examples=300)
+@settings(max_examples=80)
 @given(snapshots(), answers, presents)
 def test_a_decision_is_made_whatever_the_world_is_like(snapshot, answer, now):
     decision = cycle(snapshot, answer, now)
@@ -172,7 +172,7 @@ def test_a_decision_is_made_whatever_the_world_is_like(snapshot, answer, now):
     assert decision.next_look == decision.next_look
 
 
-@settings(max_examples=100)
+@settings(max_examples=40)
 @given(snapshots(), answers, presents)
 def test_every_action_is_about_the_object_that_was_judged(snapshot, answer, now):
     action = cycle(snapshot, answer, now).action
@@ -181,7 +181,7 @@ def test_every_action_is_about_the_object_that_was_judged(snapshot, answer, now)
         assert (action.fence, action.ref) == (snapshot.rollout.fence, snapshot.rollout.ref)
 
 
-@settings(max_examples=100)
+@settings(max_examples=40)
 @given(snapshots(), answers, presents, st.sampled_from(["observe", "off"]))
 def test_a_gate_that_does_not_enforce_only_ever_lets_go(snapshot, answer, now, mode):
     opt_in = replace(snapshot.opt_in, mode=parse_opt_in({GATE: mode}).mode)
@@ -190,13 +190,13 @@ def test_a_gate_that_does_not_enforce_only_ever_lets_go(snapshot, answer, now, m
     assert action is None or action.kind in {ActionKind.RELEASE, ActionKind.NUDGE}
 
 
-@settings(max_examples=100)
+@settings(max_examples=40)
 @given(snapshots(), answers, presents)
 def test_the_same_again_is_decided_the_same(snapshot, answer, now):
     assert cycle(snapshot, answer, now) == cycle(snapshot, answer, now)
 
 
-@settings(max_examples=100)
+@settings(max_examples=40)
 @given(snapshots(), answers, presents)
 def test_a_memory_comes_back_from_json_as_it_was(snapshot, answer, now):
     status = cycle(snapshot, answer, now).status
@@ -239,7 +239,7 @@ def verdict(stream, limits):
     return 2 if passes(counters, limits, 3) else 1
 
 
-@settings(max_examples=200)
+@settings(max_examples=60)
 @given(
     st.lists(st.sampled_from("SFIA"), min_size=1, max_size=12),
     st.sampled_from([None, 1, 2, 3, 5]),
