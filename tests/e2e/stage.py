@@ -160,7 +160,7 @@ class Stage:
         program = str(Path(sys.executable).with_name("canary-operator"))
         environment = {**os.environ, "KUBECONFIG": str(kubeconfig or self.identity)}
         return subprocess.run(
-            [program, *arguments], env=environment, check=False, capture_output=True, text=True, timeout=60
+            [program, *arguments], env=environment, check=False, capture_output=True, text=True, timeout=120
         )
 
     # Rollouts

@@ -20,9 +20,11 @@ def test_a_first_deploy_has_nothing_to_go_back_to(stage: Stage) -> None:
     stage.template()
     stage.operator()
 
-    stage.rollout(rate=0, wait=False, minReadySeconds=5)
+    # Its pods are not available before that was seen.
+    stage.rollout(rate=0, wait=False, minReadySeconds=300)
 
     stage.until(lambda: is_idle(stage, "first deploy"), "the gate to say so")
+    stage.patch({"spec": {"minReadySeconds": 0}})
     stage.until(lambda: stage.is_promoted(image=V1), "the first deploy")
     stage.until(lambda: is_idle(stage, "no release in progress"), "the gate to say so")
     assert stage.decisions() == []
@@ -49,11 +51,12 @@ def test_a_rollback_inside_the_window_is_not_held(stage: Stage) -> None:
     stage.until(lambda: stage.is_promoted(image=V2), "the promotion by a person")
     assert ended(stage)["endedBy"] == "Person"
 
-    # The old version is not available for some seconds, so that the rollback can be looked at.
-    stage.patch({"spec": {"minReadySeconds": 5}})
+    # The pods of the old version are not available before that was seen.
+    stage.patch({"spec": {"minReadySeconds": 300}})
     stage.release(V1)
 
     stage.until(lambda: is_idle(stage, "rollback inside spec.rollbackWindow"), "the gate to say so")
+    stage.patch({"spec": {"minReadySeconds": 0}})
     stage.until(lambda: stage.is_promoted(image=V1), "the rollback")
     assert stage.actions() == []
 
