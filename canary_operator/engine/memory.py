@@ -5,7 +5,7 @@ Law: pure. A status is only ever made from the one before it; nothing is read fr
 
 from dataclasses import dataclass, replace
 
-from canary_operator.engine.situation import AtPause
+from canary_operator.engine.situation import AtPause, is_about
 from canary_operator.model import durations
 from canary_operator.model.decision import Action, ActionKind, Applied, Outcome, Snapshot
 from canary_operator.model.gate import (
@@ -349,3 +349,17 @@ def enforcing(snapshot: Snapshot) -> bool:
 def remembering(snapshot: Snapshot, status: GateStatus) -> Snapshot:
     """The snapshot with another memory."""
     return replace(snapshot, status=status)
+
+
+def begun_at(snapshot: Snapshot, at: AtPause) -> Snapshot:
+    """The snapshot whose memory is about this pause of this release."""
+    known = of_this_release(snapshot)
+    return remembering(known, begun(known.status, known, at))
+
+
+def of_this_release(snapshot: Snapshot) -> Snapshot:
+    """A new release, or one that is retried, does not remember the pause or the evidence of the one before it."""
+    if is_about(snapshot.status, snapshot.rollout) and snapshot.status.phase != "Ended":
+        return snapshot
+    fresh = snapshot.status.model_copy(update={"pause": None, "evidence": (), "requests": None, "phase": "Idle"})
+    return remembering(snapshot, fresh)

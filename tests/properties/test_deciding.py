@@ -11,6 +11,7 @@ from canary_operator import engine
 from canary_operator.conditions.measurement import Measurement, MeasurementPhase
 from canary_operator.conditions.metric import Counters, MetricPhase, assess, fold, passes
 from canary_operator.conditions.metric_spec import Limits
+from canary_operator.engine import judged
 from canary_operator.errors import ConfigurationError
 from canary_operator.model import durations
 from canary_operator.model.decision import ActionKind, Outcome
@@ -66,7 +67,7 @@ measurements = st.fixed_dictionaries(
         "recent": st.lists(measured, max_size=2),
     },
 )
-digest = engine.cycle.judged_metrics(a_snapshot())[0].digest
+digest = judged.judged_metrics(a_snapshot())[0].digest
 evidence = st.fixed_dictionaries(
     {
         "name": st.just("error-ratio"),
