@@ -34,7 +34,7 @@ def plan(snapshot: Snapshot, now: float) -> tuple[Query, ...]:
     at = situate(snapshot, now)
     if not isinstance(at, AtPause) or snapshot.status.pending is not None:
         return ()
-    if acting.must_hold_first(snapshot, at) or snapshot.rollout.replicas == 0:
+    if acting.must_hold_first(snapshot, at):
         return ()
     if hearing.decided_by_a_person(snapshot, now) is not None:
         return ()
@@ -56,8 +56,8 @@ def decide(snapshot: Snapshot, samples: Samples, now: float) -> Decision:
     if snapshot.status.pending is not None:
         return _conclude(snapshot, now)
     match situate(snapshot, now):
-        case NotGated(message):
-            return _let_go(snapshot, message, now)
+        case NotGated(message, keeps_hold):
+            return _let_go(snapshot, message, keeps_hold, now)
         case Ended(promoted):
             return _end(snapshot, promoted, now)
         case Unseen():
@@ -87,12 +87,14 @@ def _conclude(snapshot: Snapshot, now: float) -> Decision:
     return Decision(None, status.message, (), None, status, next_look=now, concluded=True)
 
 
-def _let_go(snapshot: Snapshot, message: str, now: float) -> Decision:
+def _let_go(snapshot: Snapshot, message: str, keeps_hold: bool, now: float) -> Decision:
     """Outside a gated release nothing is judged, and what the gate still holds is released."""
     status = memory.left(snapshot.status, snapshot.rollout)
     if status != snapshot.status:
         return Decision(None, message, (), None, status, next_look=now)
     decision = Decision(None, message, (), None, memory.idle(snapshot, message), next_look=math.inf)
+    if keeps_hold:
+        return decision
     kind = _release_of_ours(snapshot, now)
     if kind is None and snapshot.rollout.pauses and not _was_nudged(snapshot):
         return writing.with_nudge(snapshot, decision, (ActionKind.RELEASE,), now)

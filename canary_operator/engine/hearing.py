@@ -46,9 +46,6 @@ def hear(snapshot: Snapshot, at: AtPause, samples: Samples, now: float) -> Heard
         due = looks(snapshot, at, now)
     except ConfigurationError as error:
         return _unheard(snapshot, rules, Finding(HoldReason.CONFIGURATION_ERROR, str(error)))
-    if snapshot.rollout.replicas == 0:
-        # A hold that is let go now would end as a promotion that nobody has seen serving.
-        return _unheard(snapshot, rules, Finding(HoldReason.NO_TRAFFIC, "scaled to zero: nothing serves requests"))
     return _listened(rules, due, at, samples, now)
 
 

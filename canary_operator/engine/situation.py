@@ -16,9 +16,10 @@ from canary_operator.model.rollout import Rollout, StepKind, Strategy
 
 @dataclass(frozen=True, slots=True)
 class NotGated:
-    """There is nothing to judge, and why."""
+    """There is nothing to judge, and why. ``keeps_hold`` is true where what is held stays held."""
 
     message: str
+    keeps_hold: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,10 @@ def situate(snapshot: Snapshot, now: float) -> Situation:
         return NotGated(reason)
     if rollout.aborted or rollout.pod_hash == rollout.stable_hash or rollout.fence.promote_full:
         return _finished(snapshot)
+    if rollout.replicas == 0:
+        # Argo lets a release without pods run through. What is held already was held for a reason, and a hold that
+        # is let go now would end as a promotion of a version that nobody has seen serving.
+        return NotGated("scaled to zero: nothing serves requests; a hold stays until it serves again", keeps_hold=True)
     if not rollout.in_sync:
         return Unseen()
     if any(pause.reason in _ARGO_UNDECIDED for pause in rollout.pauses):

@@ -356,15 +356,15 @@ def test_a_canary_without_pauses_is_not_gated():
     assert world.status.phase == "Idle"
 
 
-def test_a_release_that_is_scaled_to_zero_is_held_and_not_let_through_unseen():
+def test_a_release_that_is_scaled_to_zero_is_not_gated_and_not_let_through_unseen():
     world = a_world().release().until(30)
     world.argo.change(replicas=0)
     world.until(500)
-    at_zero = (world.verdict, world.hold)
+    at_zero = (world.status.phase, world.status.reason, world.hold)
     world.argo.change(replicas=4)
     world.until(600)
 
-    assert at_zero == (("Hold", "NoTraffic"), Hold.CONFIRMED)
+    assert at_zero == ("Idle", "NotGated", Hold.CONFIRMED)
     assert world.is_promoted
 
 
