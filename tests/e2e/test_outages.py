@@ -9,7 +9,7 @@ from canary_operator.model.pause import Hold
 from lab.plane import commands
 from tests.e2e import apiproxy
 from tests.e2e.apiproxy import ApiProxy
-from tests.e2e.stage import V1, V2, V3, Stage
+from tests.e2e.stage import V2, V3, Stage
 
 TIMED = ({"setWeight": 50}, {"pause": {"duration": "6s"}})
 TWO = ({"setWeight": 50}, {"pause": {}}, {"pause": {}})
@@ -28,8 +28,8 @@ def test_a_promotion_whose_reply_is_lost_is_not_repeated(stage: Stage, api: ApiP
     assert api.actions() == ["Promote", "Promote"]
     assert stage.actions() == [("Promote", "Applied"), ("Promote", "Applied")]
     assert [each["step"]["index"] for each in stage.decisions() if "action" in each] == [1, 2]
-    judged = [event["message"] for event in stage.events() if event["action"] == "Promote"]
-    assert len(judged) == 2, "the second pause is judged by itself"
+    told = [event["message"] for event in stage.events() if event["action"] == "Promote"]
+    assert all(any(f"step {index}/3" in message for message in told) for index in (1, 2))
 
 
 def test_a_hold_whose_reply_is_lost_is_still_our_hold(stage: Stage, api: ApiProxy) -> None:
@@ -208,7 +208,7 @@ def test_an_api_server_that_restarts_is_watched_again(own_stage: Stage) -> None:
     stage.lab.world.set_rate(stage.namespace, "web", 100)
     stage.until(stage.is_promoted, "the promotion", timeout=90)
     assert operator.process.poll() is None
-    stage.release(V1, errors=1.0)
+    stage.release(V3, errors=1.0)
     stage.until(lambda: stage.status().get("abort"), "the next release to be judged too", timeout=90)
 
 

@@ -107,14 +107,14 @@ def test_a_dead_watcher_is_a_complaint() -> None:
 
 def test_one_pass_judges_and_ends(stage: Stage) -> None:
     stage.template()
-    stage.rollout()
+    stage.rollout(rate=0)
     stage.release()
     stage.at_pause()
 
     result = _once(stage, stage.identity)
 
     assert result.returncode == 0, result.stdout + result.stderr
-    assert stage.verdict()[0] == "Hold"
+    assert stage.verdict() == ("Hold", "NoData")
     assert stage.gate()["phase"] == "Judging"
 
 
