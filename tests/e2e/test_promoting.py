@@ -76,7 +76,8 @@ def test_every_pause_is_judged_on_evidence_of_its_own(stage: Stage) -> None:
     passed = {spec["step"]["index"]: spec for spec in stage.decisions() if spec["verdict"] == "Promote"}
     first, second = passed[1], passed[3]
     ends = durations.parse_time(first["evidence"][0]["measurements"]["lastAt"])
-    assert durations.parse_time(second["evidence"][0]["since"]) > ends
+    # Times of a pause have whole seconds, so the second may begin in the second in which the first was judged.
+    assert durations.parse_time(second["evidence"][0]["since"]) >= ends
     assert second["evidence"][0]["measurements"]["successful"] >= 3
     assert stage.actions() == [("Promote", "Applied")] * 2
 
