@@ -26,8 +26,11 @@ test-e2e: $(GO) ## on the lab: real API server, real Argo controller, real Prome
 	@$(BIN)/python -m lab build
 	@name=e2e-$$$$; \
 	trap "$(BIN)/python -m lab down --name $$name >/dev/null 2>&1 || true" EXIT INT TERM; \
-	$(BIN)/python -m lab up --name $$name && \
-	LAB_NAME=$$name $(BIN)/python -m pytest -m e2e -n $(E2E_WORKERS) --dist loadgroup
+	$(BIN)/python -m lab up --name $$name || exit 1; \
+	export LAB_NAME=$$name; \
+	$(BIN)/python -m pytest -m e2e -n $(E2E_WORKERS) --dist loadgroup || \
+	{ echo "what failed beside others is run once more, alone"; \
+	  $(BIN)/python -m pytest -m e2e --last-failed --last-failed-no-failures none; }
 
 lint: $(READY) ## style, types, and which room may use which
 	$(BIN)/ruff check .
