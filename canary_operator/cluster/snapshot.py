@@ -9,6 +9,8 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+import structlog
+
 from canary_operator.cluster import kinds
 from canary_operator.cluster.api import Api
 from canary_operator.cluster.store import Store, template_refs
@@ -19,6 +21,8 @@ from canary_operator.model.gate import GateStatus, parse_gate_status
 from canary_operator.model.policy import CanaryGateSpec, OptIn, SLOPolicySpec, parse_gate_spec
 from canary_operator.model.providers import ProviderAddresses
 from canary_operator.model.rollout import Body, Rollout, RolloutRef, TemplateRef
+
+log = structlog.get_logger()
 
 # Written by Argo on the ReplicaSets of experiments, which are no revisions.
 _EXPERIMENT = "experiment.argoproj.io/name"
@@ -81,6 +85,9 @@ class Reader:
             found = await self._read_again(ref)
         if found is None:
             self._rollbacks.pop(ref, None)
+            unreadable = self._store.rollout(ref)
+            if isinstance(unreadable, str):
+                log.warning("rollout_unreadable", rollout=str(ref), message=unreadable)
             return None
         if not await self._rolls_back(found.rollout):
             return found
