@@ -13,10 +13,10 @@ from canary_operator.cluster import kinds
 from canary_operator.cluster.api import Api, Written
 from canary_operator.cluster.store import Store
 from canary_operator.engine.judged import JudgedMetric, judged_metrics
-from canary_operator.errors import ClusterRefused, ConfigurationError
+from canary_operator.errors import ClusterError, ClusterRefused, ConfigurationError
 from canary_operator.journal import analysis_run, events, records
 from canary_operator.model.decision import Outcome, Snapshot
-from canary_operator.model.gate import GateStatus
+from canary_operator.model.gate import GateStatus, PauseStatus
 from canary_operator.model.record import GateDecisionSpec, RecordedAction
 from canary_operator.model.rollout import Body, RolloutRef
 
@@ -101,6 +101,15 @@ class Scribe:
         """Create or update the AnalysisRun of the judged pause. Returns the status with the run's name."""
         pause, ref = status.pause, snapshot.rollout.ref
         assert pause is not None
+        try:
+            return await self._shown(snapshot, status, pause, now)
+        except ClusterError as error:
+            # What is only shown never stops what is judged and done; the next change shows it again.
+            log.warning("analysis_run_not_written", rollout=str(ref), message=str(error))
+            return status
+
+    async def _shown(self, snapshot: Snapshot, status: GateStatus, pause: PauseStatus, now: float) -> GateStatus:
+        ref = snapshot.rollout.ref
         content = analysis_run.run_content(status, _metrics(snapshot), now)
         if pause.analysis_run:
             written = await self._api.patch_analysis_run(ref.namespace, pause.analysis_run, content)

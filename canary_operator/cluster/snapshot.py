@@ -14,7 +14,7 @@ import structlog
 from canary_operator.cluster import kinds
 from canary_operator.cluster.api import Api
 from canary_operator.cluster.store import Store, template_refs
-from canary_operator.errors import ConfigurationError
+from canary_operator.errors import ClusterError, ConfigurationError
 from canary_operator.model import durations
 from canary_operator.model.decision import Snapshot
 from canary_operator.model.gate import GateStatus, parse_gate_status
@@ -89,7 +89,13 @@ class Reader:
             if isinstance(unreadable, str):
                 log.warning("rollout_unreadable", rollout=str(ref), message=unreadable)
             return None
-        if not await self._rolls_back(found.rollout):
+        try:
+            rolls_back = await self._rolls_back(found.rollout)
+        except ClusterError as error:
+            # A gate that cannot tell gates: what was held for nothing is released once it can.
+            log.warning("replica_sets_unreadable", rollout=str(ref), message=str(error))
+            rolls_back = False
+        if not rolls_back:
             return found
         return dataclasses.replace(found, rollout=dataclasses.replace(found.rollout, rolls_back=True))
 

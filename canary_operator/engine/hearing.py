@@ -18,7 +18,7 @@ from canary_operator.model.decision import Snapshot
 from canary_operator.model.gate import Evidence
 from canary_operator.model.policy import Override, SLOPolicySpec
 from canary_operator.model.samples import Samples
-from canary_operator.model.verdict import Finding, HoldReason
+from canary_operator.model.verdict import Finding, HoldReason, PromoteReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,12 @@ def _listened(
     if now < warm_until:
         findings = [Finding(HoldReason.WARM_UP, f"warming up for {durations.format_duration(warm_until - now)} more")]
     due = [after.due for after in conditions.looks([look.metric for look in looks], evidence, warm_until, now)]
+    findings = [
+        _caught_up(finding, look, next_due, now)
+        for finding, look, next_due in zip(
+            findings, [look for look in looks if look.metric.counts], _of_counted(looks, due), strict=False
+        )
+    ]
     # What was not answered stays due and is asked again with the next look, not at once.
     answered = [finding.reason is not HoldReason.TELEMETRY_UNAVAILABLE for _, finding in judged]
     next_due = min(
@@ -71,6 +77,18 @@ def _listened(
     counted = [item for look, (item, _) in zip(looks, judged, strict=True) if look.metric.counts]
     judgement = Judgement(tables.strongest(findings), tuple(findings), evidence)
     return Heard(rules, judgement, next_due, measured=_has_measurements(counted))
+
+
+def _of_counted(looks: Sequence[conditions.Look], due: Sequence[float | None]) -> list[float | None]:
+    return [each for look, each in zip(looks, due, strict=True) if look.metric.counts]
+
+
+def _caught_up(finding: Finding, look: conditions.Look, next_due: float | None, now: float) -> Finding:
+    """What passed on looks of the past passes only once the looks that are due since have been taken too."""
+    if not isinstance(finding.reason, PromoteReason) or next_due is None or next_due > now:
+        return finding
+    behind = durations.format_duration(now - next_due)
+    return Finding(HoldReason.COLLECTING, f"{look.metric.spec.name}: the looks of the last {behind} are still due")
 
 
 def looks(snapshot: Snapshot, at: AtPause, now: float) -> list[conditions.Look]:
@@ -101,8 +119,13 @@ def ruled(snapshot: Snapshot, at: AtPause, heard: Heard, now: float) -> Finding:
 
 def _has_measurements(evidence: Sequence[Evidence]) -> bool:
     return bool(evidence) and all(
-        item.measurements is not None and item.measurements.successful > 0 for item in evidence
+        item.measurements is not None and item.measurements.successful > 0 and _ends_well(item) for item in evidence
     )
+
+
+def _ends_well(evidence: Evidence) -> bool:
+    recent = evidence.measurements.recent if evidence.measurements else ()
+    return bool(recent) and recent[-1].phase in {"Successful", "Inconclusive"}
 
 
 def overridden(snapshot: Snapshot, finding: Finding, now: float) -> Finding:

@@ -143,7 +143,7 @@ def exists(pid: int) -> bool:
     """Say whether a process `pid` exists (a zombie does not count)."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return False
     return stat.rpartition(")")[2].split()[0] != "Z"
 

@@ -94,7 +94,7 @@ def test_a_hold_that_was_meant_and_not_written_is_written_after_the_restart(stag
     killer.revive_until(lambda: stage.hold() is Hold.CONFIRMED, "the hold written twice")
 
     assert killer.killed == 1
-    assert api.actions() == ["Hold", "Hold"]
+    stage.until(lambda: api.actions() == ["Hold", "Hold"], "the two writes of one hold, and no more")
     stage.until(lambda: stage.actions() == [("Hold", "Stale"), ("Hold", "Applied")], "both to be recorded")
 
 

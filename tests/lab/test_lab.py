@@ -57,7 +57,9 @@ spec:
 NEW_IMAGE = '[{"op": "replace", "path": "/spec/template/spec/containers/0/image", "value": "web:2"}]'
 
 OWNER = """
-import sys, time, lab
+import signal, sys, time, lab
+# A shell starts its background jobs with SIGINT ignored, and what is ignored is inherited.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 started = lab.start()
 print(started.folder, *(p.pid for p in started.supervision.processes().values()), flush=True)
 time.sleep(1000)

@@ -238,3 +238,11 @@ def test_nothing_is_promoted_or_aborted_just_after_a_change_of_the_spec():
 
     [(at, _, outcome)] = world.of_kind("Promote")
     assert (at >= 21, outcome) == (True, "Applied")
+
+
+def test_what_passed_before_an_outage_promotes_only_after_the_looks_that_are_due_since():
+    world = a_world(*ONE_INDEFINITE, prometheus=lambda at: GOOD if at < 35 else BAD, outages=((15, 200),))
+    world.release().until(400)
+
+    assert world.of_kind("Promote") == []
+    assert world.is_aborted

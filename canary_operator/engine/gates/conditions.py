@@ -21,6 +21,8 @@ from canary_operator.model.verdict import AbortReason, Finding, HoldReason, Prom
 
 # After an outage of the operator or of Prometheus, older looks are skipped: they only cost time.
 BACKLOG_SECONDS = 300.0
+# Characters of a value in a status: a vector of thousands of series would not fit into an object.
+VALUE_LENGTH = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,9 @@ def _not_too_old(due: float | None, metric: JudgedMetric, now: float) -> float |
     if due is None or now - due <= BACKLOG_SECONDS:
         return due
     step = metric.spec.limits.interval_seconds or metrics.ERROR_RETRY_SECONDS
-    return due + math.ceil((now - BACKLOG_SECONDS - due) / step) * step
+    # Never past the newest look that is due: skipping into the future would leave an outage unseen.
+    newest = due + math.floor((now - due) / step) * step
+    return min(newest, due + math.ceil((now - BACKLOG_SECONDS - due) / step) * step)
 
 
 def judge(look: Look, samples: Samples, now: float, minimum: int) -> tuple[Evidence, Finding]:
@@ -96,7 +100,7 @@ def _folded(look: Look, at: float, result: Measurement | Absent, minimum: int) -
     recent = (*_measurements(look.evidence).recent, _measured(at, result))[-RECENT_MEASUREMENTS:]
     return look.evidence.model_copy(
         update={
-            "value": result.value_text if isinstance(result, Measurement) else look.evidence.value,
+            "value": result.value_text[:VALUE_LENGTH] if isinstance(result, Measurement) else look.evidence.value,
             "message": result.message,
             "towards_abort": _towards_abort(counters, limits),
             "towards_promote": _towards_promote(counters, limits, minimum),
@@ -108,7 +112,7 @@ def _folded(look: Look, at: float, result: Measurement | Absent, minimum: int) -
 def _measured(at: float, result: Measurement | Absent) -> Measured:
     when = durations.format_micro_time(at)
     if isinstance(result, Measurement):
-        return Measured(at=when, phase=result.phase.value, value=result.value_text)
+        return Measured(at=when, phase=result.phase.value, value=result.value_text[:VALUE_LENGTH])
     return Measured(at=when, phase=result.reason.value)
 
 
