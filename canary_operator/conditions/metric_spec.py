@@ -17,6 +17,8 @@ from canary_operator.model.durations import parse_duration
 DEFAULT_TIMEOUT_SECONDS = 30.0
 DEFAULT_CONSECUTIVE_ERROR_LIMIT = 4
 LARGEST_LIMIT = 2**31 - 1
+# A look is a question and some writes, and a template is written by tenants.
+SHORTEST_INTERVAL_SECONDS = 1.0
 METRIC_FIELDS = frozenset(
     (
         *("name", "interval", "initialDelay", "count", "successCondition", "failureCondition", "provider"),
@@ -186,8 +188,8 @@ def _condition(raw: Mapping[str, Any], name: str, path: str) -> str:
 
 def _limits(raw: Mapping[str, Any], path: str) -> Limits:
     interval = _seconds(raw, "interval", path)
-    if interval is not None and interval <= 0:
-        raise _wrong(f"{path}.interval", raw["interval"], "a duration of more than 0s")
+    if interval is not None and interval < SHORTEST_INTERVAL_SECONDS:
+        raise _wrong(f"{path}.interval", raw["interval"], "a duration of at least 1s")
     count = _integer(raw, "count", path, default=0, least=0)
     limits = Limits(
         # No count, or 0, means one measurement, or measurements without end when there is an interval.

@@ -102,6 +102,8 @@ def _rendered(snapshot: Snapshot, ref: TemplateRef, spec: Mapping[str, Any], sou
         _well_known(snapshot.rollout),
     )
     dry_run = [str(entry.get("metricName")) for entry in spec.get("dryRun") or ()]
+    if snapshot.opt_in.templates is None:
+        dry_run += [name for own in snapshot.rollout.analyses if ref in own.templates for name in own.dry_run]
     metrics = []
     for index, raw in enumerate(spec.get("metrics") or ()):
         path = f"spec.metrics[{index}]"

@@ -76,12 +76,14 @@ class TemplateRef:
 class Analysis:
     """An analysis of the Rollout's own strategy: its templates, and its args resolved as Argo does.
 
+    ``dry_run`` names metrics that the Rollout only runs dry.
     ``unresolved`` names the args whose field the Rollout does not have (yet).
     """
 
     templates: tuple[TemplateRef, ...]
     arguments: Mapping[str, str]
     unresolved: tuple[str, ...] = ()
+    dry_run: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,7 +278,8 @@ def _analysis(analysis: Body, body: Body, status: Body) -> Analysis:
             unresolved.append(argument["name"])
         else:
             arguments[argument["name"]] = value
-    return Analysis(templates, arguments, tuple(unresolved))
+    dry_run = tuple(str(entry["metricName"]) for entry in analysis.get("dryRun") or ())
+    return Analysis(templates, arguments, tuple(unresolved), dry_run)
 
 
 def _argument(argument: Body, body: Body, status: Body) -> str | None:
