@@ -88,7 +88,7 @@ class Scribe:
                 await self._api.delete_decision(ref.namespace, meta["name"], meta["uid"])
 
     async def tell(self, ref: RolloutRef, status: GateStatus, now: float) -> None:
-        """Post the Event of a changed verdict; an equal one is counted."""
+        """Post the Event of a changed verdict; an equal one is renewed."""
         event = dict(events.verdict_event(ref, status, now))
         written = await self._api.create_event(ref.namespace, event)
         if written.outcome is Outcome.STALE:

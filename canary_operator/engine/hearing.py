@@ -57,30 +57,19 @@ def _listened(
     rules: SLOPolicySpec, looks: Sequence[conditions.Look], at: AtPause, samples: Samples, now: float
 ) -> Heard:
     judged = [conditions.judge(look, samples, now, rules.timing.min_measurements) for look in looks]
-    findings = [finding for look, (_, finding) in zip(looks, judged, strict=True) if look.metric.counts]
     evidence = tuple(item for item, _ in judged)
     warm_until = at.user_start + rules.timing.warm_up
+    due = [after.due for after in conditions.looks([look.metric for look in looks], evidence, warm_until, now)]
+    heard = [(look, *said, after) for look, said, after in zip(looks, judged, due, strict=True)]
+    findings = [_caught_up(finding, look, after, now) for look, _, finding, after in heard if look.metric.counts]
     if now < warm_until:
         findings = [Finding(HoldReason.WARM_UP, f"warming up for {durations.format_duration(warm_until - now)} more")]
-    due = [after.due for after in conditions.looks([look.metric for look in looks], evidence, warm_until, now)]
-    findings = [
-        _caught_up(finding, look, next_due, now)
-        for finding, look, next_due in zip(
-            findings, [look for look in looks if look.metric.counts], _of_counted(looks, due), strict=False
-        )
-    ]
     # What was not answered stays due and is asked again with the next look, not at once.
-    answered = [finding.reason is not HoldReason.TELEMETRY_UNAVAILABLE for _, finding in judged]
-    next_due = min(
-        (each for each, known in zip(due, answered, strict=True) if each is not None and known), default=math.inf
-    )
-    counted = [item for look, (item, _) in zip(looks, judged, strict=True) if look.metric.counts]
+    answered = [after for *_, finding, after in heard if finding.reason is not HoldReason.TELEMETRY_UNAVAILABLE]
+    next_due = min((after for after in answered if after is not None), default=math.inf)
+    counted = [item for look, item, *_ in heard if look.metric.counts]
     judgement = Judgement(tables.strongest(findings), tuple(findings), evidence)
     return Heard(rules, judgement, next_due, measured=_has_measurements(counted))
-
-
-def _of_counted(looks: Sequence[conditions.Look], due: Sequence[float | None]) -> list[float | None]:
-    return [each for look, each in zip(looks, due, strict=True) if look.metric.counts]
 
 
 def _caught_up(finding: Finding, look: conditions.Look, next_due: float | None, now: float) -> Finding:

@@ -20,7 +20,7 @@ _MAX_MESSAGE = 1024
 def verdict_event(ref: RolloutRef, status: GateStatus, now: float) -> Mapping[str, Any]:
     """The Event on the Rollout that tells the verdict of ``status``.
 
-    Equal verdicts at one step of one release share a name, so that the API server shows a count, not a flood.
+    Equal verdicts at one step of one release share a name, so that the Event is renewed and there is no flood.
     """
     assert status.rollout is not None
     at = durations.format_time(now)
