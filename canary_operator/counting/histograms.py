@@ -7,10 +7,9 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from canary_operator.errors import ConfigurationError
-from canary_operator.model.samples import Sample, Series
+from canary_operator.model.samples import NativeBucket, NativeSample, NativeSeries, Sample, Series
 
 LE = "le"
 
@@ -18,32 +17,6 @@ _SHOWN = 12
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|[+-]?Inf", re.ASCII)
 
 Labels = tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class NativeBucket:
-    """A bucket with at least one observation, from ``lower`` to and with ``upper``."""
-
-    lower: float
-    upper: float
-    count: float
-
-
-@dataclass(frozen=True, slots=True)
-class NativeSample:
-    """A native histogram at a time (Unix seconds)."""
-
-    at: float
-    count: float
-    buckets: tuple[NativeBucket, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class NativeSeries:
-    """Samples of one native histogram, with exponential or custom buckets."""
-
-    labels: Labels
-    samples: tuple[NativeSample, ...]
 
 
 def bound(text: str) -> float | None:

@@ -7,6 +7,7 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from canary_operator.model.indicator import Matcher, Selector
 from canary_operator.model.verdict import HoldReason
 
 
@@ -29,6 +30,34 @@ class Query:
     promql: str
     at: float
     timeout: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RawQuery:
+    """Raw samples of a selector: an instant query of a range selector.
+
+    Args:
+
+        provider: the name of a provider of the operator's configuration.
+
+        selector: the series that are meant, without what tells a version from another.
+
+        identity: matchers that tell whose series are meant; the namespace is always one of them. Questions that
+            differ in nothing else may be asked together.
+
+        window: whole seconds back from ``at``.
+
+        at: the evaluation time, Unix seconds.
+    """
+
+    provider: str
+    selector: Selector
+    identity: tuple[Matcher, ...]
+    window: int
+    at: float
+
+
+Question = Query | RawQuery
 
 
 class ResultKind(enum.Enum):
@@ -57,11 +86,41 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True)
+class NativeBucket:
+    """A bucket of a native histogram with at least one observation, from ``lower`` to and with ``upper``."""
+
+    lower: float
+    upper: float
+    count: float
+
+
+@dataclass(frozen=True, slots=True)
+class NativeSample:
+    """A native histogram at a time (Unix seconds)."""
+
+    at: float
+    count: float
+    buckets: tuple[NativeBucket, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NativeSeries:
+    """Samples of one native histogram, with exponential or custom buckets."""
+
+    labels: tuple[tuple[str, str], ...]
+    samples: tuple[NativeSample, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
-    """A complete answer: no warnings and nothing partial. ``series`` keeps the server's order."""
+    """A complete answer: no warnings and nothing partial. ``series`` keeps the server's order.
+
+    ``native`` holds the native histograms of an answer of raw samples.
+    """
 
     kind: ResultKind
     series: tuple[Series, ...]
+    native: tuple[NativeSeries, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,4 +131,4 @@ class Absent:
     message: str
 
 
-Samples = Mapping[Query, Answer | Absent]
+Samples = Mapping[Question, Answer | Absent]

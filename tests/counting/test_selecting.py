@@ -1,12 +1,21 @@
 import pytest
 
 from canary_operator.counting import selecting
-from canary_operator.counting.histograms import NativeBucket, NativeSample, NativeSeries, as_buckets, read_native
+from canary_operator.counting.histograms import as_buckets, read_native
 from canary_operator.counting.matching import Matcher, Operator
 from canary_operator.counting.selecting import Latency, Ratio
 from canary_operator.counting.tallies import Arm, LeftOut, Point, Rules, Selection
 from canary_operator.errors import ConfigurationError
-from canary_operator.model.samples import Absent, Answer, ResultKind, Sample, Series
+from canary_operator.model.samples import (
+    Absent,
+    Answer,
+    NativeBucket,
+    NativeSample,
+    NativeSeries,
+    ResultKind,
+    Sample,
+    Series,
+)
 from canary_operator.model.verdict import HoldReason
 
 ERRORS = Ratio((Matcher("status", Operator.MATCHES, "5.."),))
