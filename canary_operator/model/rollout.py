@@ -14,6 +14,7 @@ from canary_operator.errors import ConfigurationError
 from canary_operator.model import durations
 from canary_operator.model.fieldpath import extract_field
 from canary_operator.model.pause import Pause, PauseReason
+from canary_operator.model.routing import Routing, parse_routing
 
 Body = Mapping[str, Any]
 
@@ -109,6 +110,7 @@ class Rollout:
     ``revision`` is 0 while Argo has not numbered it. ``weight`` is the canary's share in percent as Argo
     reports it, None where nothing says so. ``in_sync`` is false while the status belongs to an older spec.
     ``rolls_back`` is true for a rollback inside ``spec.rollbackWindow``, which Argo never pauses.
+    ``updated_replicas`` counts the pods of the new version, ready or not, as Argo last saw them.
     """
 
     ref: RolloutRef
@@ -132,6 +134,8 @@ class Rollout:
     replicas: int
     weight: int | None
     in_sync: bool
+    routing: Routing
+    updated_replicas: int
     rolls_back: bool = False
 
     @property
@@ -194,6 +198,8 @@ def _parse(body: Body) -> Rollout:
         # Before a blue/green promotion no user sees the new version, however many pods it has.
         weight=None if blue_green is not None else _weight(status, canary),
         in_sync=_in_sync(meta, spec, status),
+        routing=parse_routing(canary),
+        updated_replicas=int(status.get("updatedReplicas") or 0),
     )
 
 
