@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from canary_operator.errors import ConfigurationError
 from canary_operator.model.indicator import Matcher, MatchKind, Selector
+from canary_operator.model.promql import quote, written_matchers
 from canary_operator.slo import syntax, tokens
 from canary_operator.slo.syntax import Node
 from canary_operator.slo.tokens import Token, TokenKind
@@ -75,7 +76,7 @@ def require_matcher(promql: str, label: str, value: str) -> None:
     _refuse_hidden(tree)
     for place, found in _paired(words, tree):
         if Matcher(label, MatchKind.EQUAL, value) not in found.matchers:
-            shown = f"{label}={tokens.quote(value)}"
+            shown = f"{label}={quote(value)}"
             raise ConfigurationError(f"column {words[place.start].column}: the selector {_name(found)} needs {shown}")
 
 
@@ -136,15 +137,6 @@ def _edited(
             yield replace(word, text=comma + written_matchers(missing) + word.gap + word.text, gap="")
         else:
             yield replace(word, text=f"{word.text}{{{written_matchers(missing)}}}")
-
-
-def written_matchers(matchers: Iterable[Matcher]) -> str:
-    """Matchers as PromQL, without the braces; label names that are not plain are quoted as Prometheus 3 wants."""
-    return ",".join(
-        f"{each.label if _LABEL.fullmatch(each.label) else tokens.quote(each.label)}"
-        f"{each.kind.value}{tokens.quote(each.value)}"
-        for each in matchers
-    )
 
 
 def _places(words: Sequence[Token]) -> list[_Place]:

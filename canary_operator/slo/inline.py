@@ -8,6 +8,7 @@ from typing import Any
 
 from canary_operator.errors import ConfigurationError
 from canary_operator.model.indicator import Events, Indicator, Latency, Ratio, SLORef
+from canary_operator.model.promql import write_selector
 from canary_operator.slo import fields, result, selectors
 
 
@@ -34,7 +35,7 @@ def _ratio(raw: Mapping[str, Any], place: str) -> Ratio | Latency:
         selectors.parse_selector(fields.text(raw, each, place), f"{place}.{each}") for each in (key, "total")
     )
     if part == total:
-        raise ConfigurationError(f"{place}: {key} and total are the same, {selectors.write_selector(part)}")
+        raise ConfigurationError(f"{place}: {key} and total are the same, {write_selector(part)}")
     latency = selectors.latency_of(part, total) if key == "good" else None
     return latency or Ratio(Events(key), (part,), (total,))
 

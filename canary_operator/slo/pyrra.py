@@ -10,6 +10,7 @@ from typing import Any
 
 from canary_operator.errors import ConfigurationError
 from canary_operator.model.indicator import Events, Indicator, Latency, Opaque, Ratio, Selector, SLORef
+from canary_operator.model.promql import write_selector
 from canary_operator.slo import fields, result, selectors
 
 _KINDS = ("ratio", "latency", "latencyNative", "bool_gauge")
@@ -46,21 +47,21 @@ def _selector(raw: Mapping[str, Any], key: str, place: str) -> Selector:
 def _ratio(raw: Mapping[str, Any], place: str) -> Ratio:
     bad, total = _selector(raw, "errors", place), _selector(raw, "total", place)
     if bad == total:
-        raise ConfigurationError(f"{place}: errors and total are the same, {selectors.write_selector(bad)}")
+        raise ConfigurationError(f"{place}: errors and total are the same, {write_selector(bad)}")
     return Ratio(Events.BAD, (bad,), (total,))
 
 
 def _latency(raw: Mapping[str, Any], place: str) -> Ratio | Latency:
     good, total = _selector(raw, "success", place), _selector(raw, "total", place)
     if selectors.bucket_threshold(good) is None:
-        raise fields.wrong(f"{place}.success.metric", selectors.write_selector(good), 'a bucket with le="number"')
+        raise fields.wrong(f"{place}.success.metric", write_selector(good), 'a bucket with le="number"')
     if good == total:
-        raise ConfigurationError(f"{place}: success and total are the same, {selectors.write_selector(good)}")
+        raise ConfigurationError(f"{place}: success and total are the same, {write_selector(good)}")
     return selectors.latency_of(good, total) or Ratio(Events.GOOD, (good,), (total,))
 
 
 def _native(raw: Mapping[str, Any], place: str) -> tuple[str, str]:
-    total = selectors.write_selector(_selector(raw, "total", place))
+    total = write_selector(_selector(raw, "total", place))
     threshold = _seconds(fields.text(raw, "latency", place), f"{place}.latency")
     query = f"1 - histogram_fraction(0, {threshold}, sum(rate({total}[{result.SHORT_WINDOW}])))"
     return query, "a native histogram has no bucket to count"
@@ -79,7 +80,7 @@ def _seconds(value: str, place: str) -> str:
 
 def _gauge(raw: Mapping[str, Any], place: str) -> tuple[str, str]:
     query = fields.text(raw, "metric", place)
-    found = selectors.write_selector(selectors.parse_selector(query, f"{place}.metric", ignore_offset=True))
+    found = write_selector(selectors.parse_selector(query, f"{place}.metric", ignore_offset=True))
     up, all_samples = (f"sum({function}({found}[{result.SHORT_WINDOW}]))" for function in _OVER_TIME)
     return f"1 - {up} / {all_samples}", "a gauge tells of targets, not of requests"
 

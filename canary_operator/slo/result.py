@@ -8,8 +8,8 @@ from fractions import Fraction
 
 from canary_operator.errors import ConfigurationError
 from canary_operator.model.indicator import Indicator, Latency, Opaque, Ratio, Selector, SLORef, Source
+from canary_operator.model.promql import write_selector
 from canary_operator.slo import injection, syntax, variables
-from canary_operator.slo.selectors import write_selector
 
 WINDOW_VARIABLE = ".window"
 # The shortest window that Sloth records; queries that stay queries are asked over it.

@@ -9,9 +9,9 @@ from decimal import Decimal
 
 from canary_operator.errors import ConfigurationError
 from canary_operator.model.indicator import Latency, Matcher, MatchKind, Selector
-from canary_operator.slo import injection, syntax, tokens
+from canary_operator.model.promql import write_selector
+from canary_operator.slo import syntax
 
-_METRIC = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]*")
 _LE = re.compile(r"[0-9]{1,12}(\.[0-9]{1,12})?([eE][-+]?[0-9]{1,2})?")
 BUCKET, COUNT = "_bucket", "_count"
 # Counters that by their names add up amounts: a share of them is no share of requests.
@@ -99,12 +99,3 @@ def label_names_added(part: Iterable[Selector], total: Iterable[Selector]) -> fr
     """
     known = frozenset(label for selector in total for label in selector.labels)
     return frozenset(label for selector in part for label in selector.labels) - known
-
-
-def write_selector(selector: Selector) -> str:
-    """The selector as PromQL that parses back to the same selector."""
-    plain = _METRIC.fullmatch(selector.metric)
-    inside = injection.written_matchers(selector.matchers)
-    if plain or not selector.metric:
-        return f"{selector.metric}{{{inside}}}" if inside else selector.metric
-    return "{" + ",".join(filter(None, (tokens.quote(selector.metric), inside))) + "}"

@@ -1,16 +1,17 @@
 """PromQL as tokens: where strings, names and numbers begin and end.
 
-Law: the only place that reads or writes PromQL's quotes and escapes. The text that leaves is plainer than the one
+Law: the only place that reads PromQL's quotes and escapes. The text that leaves is plainer than the one
 that came in: comments are gone and every string is in double quotes, because servers and parsers differ in raw
 strings and in where a comment ends, and what differs can be used to smuggle. Nothing here judges grammar.
 """
 
 import enum
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from canary_operator.errors import ConfigurationError
+from canary_operator.model.promql import quote
 
 # The parser needs time that grows with the square of the length; the longest query we have met has 3,000 characters.
 MAX_CHARACTERS = 10_000
@@ -26,8 +27,6 @@ _PATTERN = re.compile(
 )
 _ESCAPE = re.compile(r"\\(?:([abfnrtv\\'\"])|x([0-9A-Fa-f]{2})|([0-7]{3})|u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|(.?))")
 _SINGLE = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "\\": "\\"}
-# Characters that a Prometheus refuses or that no line of a log should hold; U+FFFD stands for a broken encoding there.
-_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ufffd]")
 
 
 class TokenKind(enum.Enum):
@@ -128,19 +127,6 @@ def _character(found: re.Match[str], quote_sign: str, column: int) -> str:
     raise ConfigurationError(f"column {column}: the string has an escape that cannot be read: {found[0]!a}")
 
 
-def quote(value: str) -> str:
-    """A PromQL string with this value. Only escapes that every server reads alike are used.
-
-    Raises:
-
-        ConfigurationError: the value has half of a surrogate pair, which no encoding can carry.
-    """
-    if any(0xD800 <= ord(character) < 0xE000 for character in value):
-        raise ConfigurationError(f"{ascii(value)[:80]} is not Unicode text")
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return '"' + _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", escaped) + '"'
-
-
 def with_value(token: Token, value: str) -> Token:
     """The same string token with another value."""
     return replace(token, text=quote(value), value=value)
@@ -149,17 +135,3 @@ def with_value(token: Token, value: str) -> Token:
 def written(tokens: Iterable[Token]) -> str:
     """The tokens as text."""
     return "".join(token.gap + token.text for token in tokens).strip()
-
-
-_RE2_SPECIAL = re.compile(r"[\\.+*?()|\[\]{}^$]")
-
-
-def escape_regex(text: str) -> str:
-    """A regular expression of RE2, as Prometheus reads it, that matches exactly this text."""
-    return _RE2_SPECIAL.sub(lambda found: "\\" + found[0], text)
-
-
-def any_of(texts: Sequence[str]) -> str:
-    """A regular expression that matches exactly these texts; none at all is a mistake of the caller."""
-    assert texts
-    return "|".join(map(escape_regex, texts))

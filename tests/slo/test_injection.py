@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from canary_operator.errors import ConfigurationError
 from canary_operator.model.indicator import Matcher, MatchKind, Selector
-from canary_operator.slo import injection, syntax, tokens, variables
+from canary_operator.model.promql import any_of, written_matchers
+from canary_operator.slo import injection, syntax, variables
 
 SHOP = Matcher("namespace", MatchKind.EQUAL, "shop")
 
@@ -31,7 +32,7 @@ MATCHERS = st.builds(Matcher, LABELS, KINDS, VALUES)
 def written_selectors(draw):
     name = draw(WORDS.filter(lambda word: word not in ("on", "bool", "group_left")))
     inside = draw(st.lists(MATCHERS, max_size=3))
-    braces = "{" + injection.written_matchers(inside) + draw(st.sampled_from(["", ","] if inside else [""])) + "}"
+    braces = "{" + written_matchers(inside) + draw(st.sampled_from(["", ","] if inside else [""])) + "}"
     return name + (braces if inside or draw(st.booleans()) else "")
 
 
@@ -100,7 +101,7 @@ def test_any_value_comes_back_from_the_parser_as_it_was(value):
 
 @given(st.lists(st.text(string.printable, min_size=1, max_size=10), min_size=1, max_size=4))
 def test_escaped_texts_are_a_regular_expression_of_themselves(texts):
-    matcher = Matcher("a", MatchKind.REGEX, tokens.any_of(texts))
+    matcher = Matcher("a", MatchKind.REGEX, any_of(texts))
 
     (found,) = injection.selectors(injection.inject("up", [matcher]))
 

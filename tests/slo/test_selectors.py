@@ -3,6 +3,7 @@
 import pytest
 
 from canary_operator.model.indicator import Latency
+from canary_operator.model.promql import write_selector
 from canary_operator.slo import selectors
 
 
@@ -14,7 +15,7 @@ def read(promql):
     "promql", ["up", 'up{a="b",c=~"d\\\\.\\"e"}', '{"a.b"}', '{"a.b","c.d"="e"}', 'up{"c.d"!="e"}', 'x:y{a=""}']
 )
 def test_a_selector_is_written_as_it_was_read(promql):
-    assert promql == selectors.write_selector(read(promql))
+    assert promql == write_selector(read(promql))
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from canary_operator.errors import ConfigurationError
 from canary_operator.model.indicator import Latency, Opaque, SLORef
-from canary_operator.slo import injection, selectors, variables
+from canary_operator.model.promql import write_selector
+from canary_operator.slo import injection, variables
 from canary_operator.slo.sources import indicator_from
 
 DATA = Path(__file__).parent / "data"
@@ -87,10 +88,10 @@ def described(found):
         return {"opaque": found.reason, "query": found.query, **limit}
     measure, told = found.measure, {"allowed": str(found.allowed)}
     if isinstance(measure, Latency):
-        told |= {"histogram": selectors.write_selector(measure.histogram), "threshold": str(measure.threshold)}
+        told |= {"histogram": write_selector(measure.histogram), "threshold": str(measure.threshold)}
     else:
-        told |= {measure.events.value: list(map(selectors.write_selector, measure.part))}
-        told |= {"total": list(map(selectors.write_selector, measure.total))}
+        told |= {measure.events.value: list(map(write_selector, measure.part))}
+        told |= {"total": list(map(write_selector, measure.total))}
     if found.window_seconds:
         told["window"] = found.window_seconds
     return told | ({"grouping": list(found.grouping)} if found.grouping else {})
