@@ -1,0 +1,220 @@
+"""The evidence about one objective, tick by tick.
+
+Law: a state has constant size and depends on nothing but the ticks, their rules and the weights' beginnings. Evidence
+to abort runs on from the start of the release; evidence to promote starts anew at each weight.
+"""
+
+import math
+from dataclasses import dataclass, replace
+
+from canary_operator.stats import likelihood
+from canary_operator.stats.mixture import Logs, begun, grown, log_sum, onset_by, total
+from canary_operator.stats.tallying import NOTHING, Count, Rules, Tick
+
+UNHEALTHY_AT = math.log(10)
+"""Evidence that stable is outside its objective, from which on nothing is collected for a promotion."""
+
+REMEMBERED = math.log(20)
+"""Evidence against stable is forgotten above this, so that an outage that is over is soon seen to be over."""
+
+
+FRESH_WORSE = begun(likelihood.WORSE)
+FRESH_ABOVE = begun(likelihood.ABOVE)
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """Requests that wait for a request of the other version to be compared with."""
+
+    canary: Count = NOTHING
+    stable: Count = NOTHING
+
+    def joined(self, tick: Tick) -> "Pending":
+        """With a tick's requests."""
+        return Pending(
+            Count(self.canary.bad + tick.canary_bad, self.canary.total + tick.canary_total),
+            Count(self.stable.bad + tick.stable_bad, self.stable.total + tick.stable_total),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Promoting:
+    """Evidence of one weight that the canary is good enough.
+
+    Args:
+
+        logs: for each alternative.
+
+        canary: the requests in it.
+
+        first: the end of its first tick, Unix seconds; None before it.
+
+        last: the end of its last tick, Unix seconds; None before the first.
+    """
+
+    logs: Logs = (0.0,) * len(likelihood.BELOW)
+    canary: Count = NOTHING
+    first: float | None = None
+    last: float | None = None
+
+    @property
+    def span(self) -> float:
+        """Seconds from the first tick to the last."""
+        return 0.0 if self.first is None or self.last is None else self.last - self.first
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What is remembered of one objective.
+
+    Args:
+
+        began: when the release began, Unix seconds.
+
+        last: the end of the last tick, Unix seconds; the beginning before any.
+
+        compared: the end of the last tick in which the versions could be compared; the beginning before any.
+
+        worse, above, stable_above: log evidence per alternative, that the canary is worse than stable, that it is
+            outside the objective, that stable is.
+
+        excess: bad requests of the canary above what stable's ratio explains; without stable, above the budget.
+
+        variance: of the excess, had both versions the same ratio.
+    """
+
+    began: float
+    last: float
+    compared: float
+    worse: Logs = FRESH_WORSE
+    above: Logs = FRESH_ABOVE
+    stable_above: Logs = FRESH_ABOVE
+    promoting: Promoting = Promoting()
+    pending: Pending = Pending()
+    canary: Count = NOTHING
+    stable: Count = NOTHING
+    excess: float = 0.0
+    variance: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Log e-values of one objective.
+
+    Args:
+
+        worse: that the canary's bad ratio is more than the tolerable ratio times stable's.
+
+        above: that the canary is outside the objective.
+
+        environment: that stable is outside the objective, of late.
+
+        promotion: that the canary is under the ratio that must be rejected, at this weight.
+
+        settled: the evidence for the promotion spans the time that it must.
+    """
+
+    worse: float
+    above: float
+    environment: float
+    promotion: float
+    settled: bool
+
+
+def begin(began: float) -> State:
+    """The state at the start of a release, Unix seconds. The start need not be exact: it only spreads the onsets."""
+    return State(began, began, began)
+
+
+def renewed(state: State) -> State:
+    """The state for a new weight: evidence to promote starts anew, all else runs on."""
+    return replace(state, promoting=Promoting())
+
+
+def advance(state: State, tick: Tick, rules: Rules, *, promotes: bool) -> State:
+    """The state after a tick.
+
+    Args:
+
+        promotes: the tick belongs to the present weight, warm-up and settling excluded.
+
+    Raises:
+
+        ValueError: if the tick ends before the one before it.
+    """
+    if tick.end < state.last:
+        raise ValueError(f"ticks come in order of time: {tick.end} after {state.last}")
+    after = _compared(_counted(state, tick, rules), tick, rules)
+    return replace(after, promoting=_promoting(after, tick, rules)) if promotes else after
+
+
+def _counted(state: State, tick: Tick, rules: Rules) -> State:
+    """Both versions against the objective."""
+    onset = onset_by(tick.end - state.began) - onset_by(state.last - state.began)
+    own = likelihood.above(tick.canary_bad, tick.canary_total, rules.allowed)
+    stables = likelihood.above(tick.stable_bad, tick.stable_total, rules.allowed)
+    outside = grown(state.stable_above, onset, _bounded(stables, rules.phi, rules.cap))
+    return replace(
+        state,
+        last=tick.end,
+        above=grown(state.above, onset, _bounded(own, rules.phi, rules.cap)),
+        stable_above=tuple([min(each, REMEMBERED) for each in outside]),
+        canary=Count(state.canary.bad + tick.canary_bad, state.canary.total + tick.canary_total),
+        stable=Count(state.stable.bad + tick.stable_bad, state.stable.total + tick.stable_total),
+    )
+
+
+def _compared(state: State, tick: Tick, rules: Rules) -> State:
+    """The canary against stable, as soon as both have served; until then their requests wait for each other."""
+    if not rules.compares:
+        missing = tick.canary_bad - tick.canary_total * rules.allowed
+        spread = tick.canary_total * rules.allowed * (1 - rules.allowed)
+        return replace(state, excess=state.excess + missing, variance=state.variance + spread)
+    block = state.pending.joined(tick)
+    if not (block.canary.total and block.stable.total):
+        return replace(state, pending=block)
+    onset = onset_by(tick.end - state.began) - onset_by(state.compared - state.began)
+    canary, stable = (block.canary.bad, block.canary.total), (block.stable.bad, block.stable.total)
+    ratios = likelihood.worse(canary, stable, rules.risk.tolerable_ratio)
+    times = block.canary.total / block.stable.total
+    return replace(
+        state,
+        compared=tick.end,
+        pending=Pending(),
+        worse=grown(state.worse, onset, _bounded(ratios, rules.phi, rules.cap)),
+        excess=state.excess + block.canary.bad - times * block.stable.bad,
+        variance=state.variance + times * (block.canary.bad + block.stable.bad),
+    )
+
+
+def _promoting(state: State, tick: Tick, rules: Rules) -> Promoting:
+    """Evidence to promote; nothing is collected while stable itself is outside the objective."""
+    before = state.promoting
+    if not tick.canary_total or (rules.compares and evidence(state, rules).environment >= UNHEALTHY_AT):
+        return before
+    ratios = _bounded(
+        likelihood.below(tick.canary_bad, tick.canary_total, rules.rejected), rules.phi, rules.promote_cap
+    )
+    return Promoting(
+        logs=tuple([each + ratio for each, ratio in zip(before.logs, ratios, strict=True)]),
+        canary=Count(before.canary.bad + tick.canary_bad, before.canary.total + tick.canary_total),
+        first=tick.end if before.first is None else before.first,
+        last=tick.end,
+    )
+
+
+def _bounded(ratios: Logs, phi: float, cap: float) -> list[float]:
+    return [min(each / phi, cap) for each in ratios]
+
+
+def evidence(state: State, rules: Rules) -> Evidence:
+    """What the state shows."""
+    elapsed = state.last - state.began
+    promotion = [each + weight for each, weight in zip(state.promoting.logs, likelihood.BELOW_WEIGHTS, strict=True)]
+    return Evidence(
+        worse=total(state.worse, likelihood.WORSE_WEIGHTS, state.compared - state.began),
+        above=total(state.above, likelihood.ABOVE_WEIGHTS, elapsed),
+        environment=total(state.stable_above, likelihood.ABOVE_WEIGHTS, elapsed),
+        promotion=log_sum(promotion),
+        settled=state.promoting.span >= rules.settles,
+    )

@@ -1,0 +1,90 @@
+"""States as JSON, to the bit: Python writes a float with as many digits as tell it from every other.
+
+Law: what is written reads back equal, and what does not read is refused whole. Without requests nothing is written
+as a number that JSON does not have.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import cast
+
+from canary_operator.errors import ConfigurationError
+from canary_operator.stats import likelihood
+from canary_operator.stats.mixture import Logs
+from canary_operator.stats.objective import Pending, Promoting, State
+from canary_operator.stats.tallying import Count
+
+FORMAT = 1
+
+
+def dump(state: State) -> dict[str, object]:
+    """Write the state of one objective; less than 2 kB as JSON."""
+    pending, promoting = state.pending, state.promoting
+    return {
+        "format": FORMAT,
+        "times": [state.began, state.last, state.compared],
+        "worse": list(state.worse),
+        "above": list(state.above),
+        "stableAbove": list(state.stable_above),
+        "promoting": list(promoting.logs),
+        "promotingTimes": [] if promoting.first is None else [promoting.first, promoting.last],
+        "counts": [
+            number
+            for count in (state.canary, state.stable, promoting.canary, pending.canary, pending.stable)
+            for number in (count.bad, count.total)
+        ],
+        "excess": [state.excess, state.variance],
+    }
+
+
+def load(document: object) -> State:
+    """Read what ``dump`` wrote.
+
+    Raises:
+
+        ConfigurationError: if it is something else; the release must then be judged anew.
+    """
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise ConfigurationError(f"the stored evidence cannot be read: the format is not {FORMAT}")
+    try:
+        return _load(document)
+    except (KeyError, ValueError, TypeError) as error:
+        raise ConfigurationError(f"the stored evidence cannot be read: {error}") from None
+
+
+def _load(stored: Mapping[str, object]) -> State:
+    began, last, compared = _numbers(stored["times"], 3)
+    excess, variance = _numbers(stored["excess"], 2)
+    canary, stable, promoted, waiting, stable_waiting = _counts(stored["counts"])
+    times = _numbers(stored["promotingTimes"], 2) if stored["promotingTimes"] else (None, None)
+    return State(
+        began=began,
+        last=last,
+        compared=compared,
+        worse=_numbers(stored["worse"], likelihood.WORSE),
+        above=_numbers(stored["above"], likelihood.ABOVE),
+        stable_above=_numbers(stored["stableAbove"], likelihood.ABOVE),
+        promoting=Promoting(_numbers(stored["promoting"], len(likelihood.BELOW)), promoted, *times),
+        pending=Pending(waiting, stable_waiting),
+        canary=canary,
+        stable=stable,
+        excess=excess,
+        variance=variance,
+    )
+
+
+def _numbers(value: object, length: int) -> Logs:
+    """Finite numbers. A whole number stays one: it is equal, and is written as it was."""
+    if not isinstance(value, list) or len(value) != length:
+        raise ValueError(f"a list of {length} numbers is meant")
+    if any(isinstance(each, bool) or not isinstance(each, int | float) or not math.isfinite(each) for each in value):
+        raise ValueError("a number is not finite")
+    return tuple(cast("list[float]", value))
+
+
+def _counts(value: object) -> list[Count]:
+    numbers = _numbers(value, 10)
+    counts = [Count(int(bad), int(whole)) for bad, whole in zip(numbers[::2], numbers[1::2], strict=True)]
+    if any(not 0 <= each.bad <= each.total for each in counts) or any(each != int(each) for each in numbers):
+        raise ValueError("counts are whole numbers, never more bad than total")
+    return counts
