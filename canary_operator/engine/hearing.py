@@ -58,7 +58,7 @@ def _listened(
 ) -> Heard:
     judged = [conditions.judge(look, samples, now, rules.timing.min_measurements) for look in looks]
     evidence = tuple(item for item, _ in judged)
-    warm_until = at.user_start + rules.timing.warm_up
+    warm_until = at.user_start + (rules.timing.warm_up or 0.0)
     due = [after.due for after in conditions.looks([look.metric for look in looks], evidence, warm_until, now)]
     heard = [(look, *said, after) for look, said, after in zip(looks, judged, due, strict=True)]
     findings = [_caught_up(finding, look, after, now) for look, _, finding, after in heard if look.metric.counts]
@@ -89,7 +89,7 @@ def looks(snapshot: Snapshot, at: AtPause, now: float) -> list[conditions.Look]:
     """
     if (mistake := mistaken(snapshot)) is not None:
         raise ConfigurationError(mistake.message)
-    start = at.user_start + policy.effective_policy(snapshot).timing.warm_up
+    start = at.user_start + (policy.effective_policy(snapshot).timing.warm_up or 0.0)
     known = memory.begun_at(snapshot, at).status.evidence
     return conditions.looks(judged_metrics(snapshot), known, start, now)
 

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from canary_operator.errors import ConfigurationError
 from canary_operator.model import durations
-from canary_operator.model.policy import Document
+from canary_operator.model.document import Document
 
 HISTORY_LENGTH = 20
 RECENT_MEASUREMENTS = 10

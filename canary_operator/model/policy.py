@@ -8,53 +8,52 @@ import enum
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Self
 
-import pydantic
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
-from pydantic.alias_generators import to_camel
+from pydantic import AfterValidator, Field, model_validator
 
 from canary_operator.errors import ConfigurationError
 from canary_operator.model import durations
+from canary_operator.model.document import Document, Duration, read
+from canary_operator.model.objectives import Attribution, Guards, Objective, Risk
+from canary_operator.model.providers import DEFAULT_PROVIDER
 from canary_operator.model.rollout import TemplateRef
 
 PREFIX = "canary-operator.io/"
 
-Model = TypeVar("Model", bound="Document")
+
+LabelName = Annotated[str, Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$", max_length=128, description="Name of a label.")]
 
 
-class Document(BaseModel):
-    """A part of one of our own kinds: camelCase outside, frozen, nothing unknown."""
-
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, extra="forbid")
-
-
-def _seconds(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    try:
-        return durations.parse_duration(value)
-    except ConfigurationError as error:
-        raise ValueError(str(error)) from error
+def _not_yet_baked(seconds: float) -> float:
+    if seconds > 0:
+        raise ValueError("allowed is 0s: judging after 100 % is not built yet")
+    return seconds
 
 
-DURATION_PATTERN = r"^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$"
-Duration = Annotated[
-    float,
-    BeforeValidator(_seconds),
-    Field(ge=0),
-    PlainSerializer(durations.write_duration, return_type=str),
-    WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN}),
-]
+def _not_yet_stratified(labels: tuple[str, ...]) -> tuple[str, ...]:
+    if labels:
+        raise ValueError("must be empty: comparing like with like is not built yet")
+    return labels
 
 
 class Timing(Document):
     """When the gate looks, how long it holds, and what then."""
 
-    warm_up: Duration = Field(
+    warm_up: Duration | None = Field(
+        default=None,
+        description="Time that is not judged, such as 60s: for conditions from the start of each pause, for objectives "
+        "from the start of the release. Absent: 0s for conditions, whose author chose the windows they look at, and "
+        "60s for objectives, because caches and connection pools fill.",
+    )
+    settle: Duration = Field(
+        default=10.0,
+        description="Time after the start of a pause until the new weight is taken to be in force: evidence to promote "
+        "counts from there. Default 10s: what load balancers and meshes need to take up a weight.",
+    )
+    bake: Annotated[Duration, AfterValidator(_not_yet_baked)] = Field(
         default=0.0,
-        description="Time after the start of a pause that is not judged, such as 60s. Default 0s: conditions "
-        "look at windows that their author chose.",
+        description="Time to go on judging after 100 %. Only 0s is allowed today: the gate ends with the release.",
     )
     max_hold: Duration = Field(
         default=3600.0,
@@ -95,8 +94,30 @@ class TelemetryLoss(Document):
 
 
 class SLOPolicySpec(Document):
-    """Risk and timing that gates of this namespace refer to by name."""
+    """Objectives, risk and timing that gates of this namespace refer to by name."""
 
+    provider: str = Field(
+        default=DEFAULT_PROVIDER,
+        max_length=63,
+        description="Name of a provider of the operator's configuration that answers for the objectives, never a URL. "
+        "Default: the one called default.",
+    )
+    objectives: tuple[Objective, ...] = Field(
+        default=(),
+        max_length=16,
+        description="What judges by statistics, canary against stable and against the objective. Default none: then "
+        "templates judge.",
+    )
+    attribution: Attribution = Field(
+        default=Attribution(), description="How the canary's series are told from stable's."
+    )
+    stratify_by: Annotated[tuple[LabelName, ...], AfterValidator(_not_yet_stratified)] = Field(
+        default=(),
+        max_length=1,
+        description="Labels whose values are compared like with like. Must be empty today: it has no effect yet.",
+    )
+    risk: Risk = Field(default=Risk(), description="How often the gate may be wrong, and what still counts as fine.")
+    guards: Guards = Field(default=Guards(), description="What must be right before evidence is believed.")
     timing: Timing = Field(default=Timing(), description="When the gate looks, how long it holds, and what then.")
     telemetry_loss: TelemetryLoss = Field(
         default=TelemetryLoss(), description="What happens when Prometheus stays away for long."
@@ -107,6 +128,19 @@ class SLOPolicySpec(Document):
         "a hold of that reason. Notify: the verdict is told, nothing is patched, the pause ends as without a "
         "gate. Default Abort.",
     )
+    compatibility: Literal["safe"] = Field(
+        default="safe",
+        description="How templates without evidence are judged. safe: they hold. Argo's own behaviour to the letter is "
+        "not offered yet.",
+    )
+
+    @model_validator(mode="after")
+    def _unique_names(self) -> Self:
+        names = [objective.name for objective in self.objectives]
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            raise ValueError(f"objectives: names must be unique, given more than once: {', '.join(repeated)}")
+        return self
 
 
 class Override(Document):
@@ -210,7 +244,7 @@ def parse_policy(name: str, body: Mapping[str, Any]) -> SLOPolicySpec:
 
         ConfigurationError: naming the policy, the field, the value and what is allowed.
     """
-    return _validated(SLOPolicySpec, body.get("spec") or {}, f"SLOPolicy {name}: spec")
+    return read(SLOPolicySpec, body.get("spec") or {}, f"SLOPolicy {name}: spec")
 
 
 def parse_gate_spec(body: Mapping[str, Any]) -> CanaryGateSpec:
@@ -220,18 +254,7 @@ def parse_gate_spec(body: Mapping[str, Any]) -> CanaryGateSpec:
 
         ConfigurationError: naming the field, the value and what is allowed.
     """
-    spec = _validated(CanaryGateSpec, body.get("spec") or {}, "CanaryGate: spec")
+    spec = read(CanaryGateSpec, body.get("spec") or {}, "CanaryGate: spec")
     if spec.override is not None:
         durations.parse_time(spec.override.expires_at)
     return spec
-
-
-def _validated(model: type[Model], raw: Mapping[str, Any], place: str) -> Model:
-    try:
-        return model.model_validate(raw)
-    except pydantic.ValidationError as error:
-        mistakes = "; ".join(
-            f"{'.'.join([place, *map(str, mistake['loc'])])}: {mistake['msg']} (found {mistake.get('input')!r:.80})"
-            for mistake in error.errors()
-        )
-        raise ConfigurationError(mistakes) from error

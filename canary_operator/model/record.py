@@ -8,8 +8,8 @@ from typing import Literal
 
 from pydantic import Field
 
+from canary_operator.model.document import Document
 from canary_operator.model.gate import Evidence, RolloutStatus, StepStatus
-from canary_operator.model.policy import Document
 
 
 class RecordedAction(Document):

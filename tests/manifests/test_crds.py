@@ -208,6 +208,17 @@ def values_of(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
     raise AssertionError(schema)
 
 
+# Rules between fields, and bounds of numbers that are written as text: tests/model/test_policy.py has them.
+BEYOND_A_SCHEMA = {"objectives", "attribution", "risk", "guards", "stratifyBy", "bake"}
+
+
+def without_rules_beyond(schema: dict[str, Any]) -> dict[str, Any]:
+    if "properties" not in schema:
+        return schema
+    parts = {name: part for name, part in schema["properties"].items() if name not in BEYOND_A_SCHEMA}
+    return {**schema, "properties": {name: without_rules_beyond(part) for name, part in parts.items()}}
+
+
 @pytest.mark.parametrize(
     ("plural", "part", "model"),
     [
@@ -223,7 +234,7 @@ def test_whatever_a_schema_allows_is_read_and_comes_back_the_same(
     data: st.DataObject, plural: str, part: str, model: type[pydantic.BaseModel], crds: pathlib.Path
 ) -> None:
     schema = schema_of(crds, plural)["properties"][part]
-    value = data.draw(values_of(schema))
+    value = data.draw(values_of(without_rules_beyond(schema)))
     jsonschema.validate(value, strict(schema))
 
     read = model.model_validate(value)

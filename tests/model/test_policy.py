@@ -46,6 +46,67 @@ def test_a_mistake_is_told_and_keeps_the_gate(key, value, told):
     assert told in asked.mistake
 
 
+A_RATIO = {"name": "a", "objective": "99", "indicator": {"ratio": {"bad": 'x_total{code="500"}', "total": "x_total"}}}
+
+WHOLE = {
+    "provider": "default",
+    "objectives": [
+        {
+            "name": "availability",
+            "objective": "99.5",
+            "indicator": {"ratio": {"bad": 'http_requests_total{status=~"5.."}', "total": "http_requests_total"}},
+        },
+        {
+            "name": "latency",
+            "objective": "95",
+            "indicator": {"latency": {"histogram": "http_request_duration_seconds", "threshold": "0.5"}},
+        },
+        {
+            "name": "imported",
+            "sloRef": {"apiVersion": "pyrra.dev/v1alpha1", "kind": "ServiceLevelObjective", "name": "api"},
+        },
+    ],
+    "attribution": {"preset": "auto"},
+    "stratifyBy": [],
+    "risk": {
+        "falseAbort": "0.01",
+        "falsePromotion": "0.05",
+        "tolerableRatio": "1.25",
+        "rejectRatio": "2",
+        "maxExcessBad": 500,
+    },
+    "guards": {"maxTelemetryAge": "45s", "maxRestarts": 3, "minShareOfWeight": "0.5"},
+    "timing": {
+        "warmUp": "60s",
+        "maxHold": "1h",
+        "onMaxHold": "Hold",
+        "promoteEarly": False,
+        "minMeasurements": 3,
+        "bake": "0s",
+        "settle": "10s",
+    },
+    "telemetryLoss": {"escalateAfter": "15m", "then": "Hold"},
+    "failAction": "Abort",
+    "compatibility": "safe",
+}
+
+
+def test_everything_that_a_policy_can_say_is_read_and_is_the_default_where_it_says_the_default():
+    policy = parse_policy("p", {"spec": WHOLE})
+
+    assert [objective.name for objective in policy.objectives] == ["availability", "latency", "imported"]
+    assert policy.risk == SLOPolicySpec().risk.model_copy(update={"max_excess_bad": 500})
+    assert policy.guards == SLOPolicySpec().guards
+    assert policy.timing == SLOPolicySpec().timing.model_copy(update={"warm_up": 60.0})
+
+
+def test_a_number_of_a_policy_comes_back_as_it_was():
+    policy = parse_policy("p", {"spec": {"risk": {"falseAbort": "0.001", "rejectRatio": "3"}}})
+
+    dumped = policy.model_dump(mode="json", by_alias=True)["risk"]
+    assert (dumped["falseAbort"], dumped["rejectRatio"]) == ("0.001", "3")
+
+
 def test_a_policy_is_the_defaults_and_what_is_written():
     policy = parse_policy("p", {"spec": {"timing": {"maxHold": "10m"}}})
 
@@ -63,6 +124,25 @@ def test_a_policy_is_the_defaults_and_what_is_written():
         {"telemetryLoss": {"then": "Promote"}},
         {"failAction": "Ignore"},
         {"unknown": 1},
+        {"objectives": [{"name": "a", "objective": "99"}]},
+        {"objectives": [{"name": "a", "indicator": {}}]},
+        {
+            "objectives": [
+                {"name": "a", "objective": "99", "sloRef": {"apiVersion": "v1", "kind": "ConfigMap", "name": "x"}}
+            ]
+        },
+        {"objectives": [A_RATIO, A_RATIO]},
+        {"attribution": {"preset": "custom"}},
+        {"attribution": {"preset": "istio", "custom": [{"label": "version", "value": "{hash}"}]}},
+        {"risk": {"falseAbort": "0"}},
+        {"risk": {"falsePromotion": "0.5"}},
+        {"risk": {"tolerableRatio": "0.5"}},
+        {"risk": {"rejectRatio": "1"}},
+        {"risk": {"falseAbort": "1e-2"}},
+        {"guards": {"minShareOfWeight": "1"}},
+        {"timing": {"bake": "5m"}},
+        {"stratifyBy": ["route"]},
+        {"compatibility": "argo"},
     ],
 )
 def test_a_policy_that_cannot_be_used_is_refused_by_its_place(spec):
