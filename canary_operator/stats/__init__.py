@@ -1,4 +1,4 @@
-"""Is the canary worse than stable, and is it good enough: tests that may be looked at after every tick.
+"""Whether the canary is worse than stable, or good enough: tests that may be looked at after every tick.
 
     tallying     the nouns: what a tick counted, risks, rules     mixture     evidence over effects and onsets
     likelihood   one tick -> log likelihood ratios                objective   one objective's state, tick by tick
