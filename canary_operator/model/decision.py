@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from canary_operator.model.facts import NO_FACTS, Facts
 from canary_operator.model.gate import GateStatus
 from canary_operator.model.policy import CanaryGateSpec, OptIn, SLOPolicySpec
 from canary_operator.model.providers import ProviderAddresses
@@ -20,7 +21,8 @@ class Snapshot:
     """Everything known about one Rollout at one moment.
 
     ``policies`` and ``templates`` hold what was found under the names that the Rollout refers to: a missing
-    key is an object that does not exist, a text is why it cannot be read.
+    key is an object that does not exist, a text is why it cannot be read. ``facts`` are asked for where evidence needs
+    them.
     """
 
     rollout: Rollout
@@ -32,6 +34,7 @@ class Snapshot:
     status: GateStatus
     addresses: ProviderAddresses
     evaluation_interval: float
+    facts: Facts = NO_FACTS
 
 
 class ActionKind(enum.Enum):

@@ -4,8 +4,7 @@ Law: nouns only. What is not known is Absent, with the reason: an API server tha
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, field
 
 from canary_operator.model.pods import VersionPods
 from canary_operator.model.rollout import Body
@@ -52,7 +51,7 @@ class Facts:
 
     pods: VersionPods | Absent
     births: Births = Births()
-    definitions: Mapping[SLORefKey, Body | Absent] = MappingProxyType({})
+    definitions: Mapping[SLORefKey, Body | Absent] = field(default_factory=dict)
 
 
 NO_FACTS = Facts(pods=Absent(HoldReason.NO_DATA, "the pods were not asked for"))
