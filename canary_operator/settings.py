@@ -3,6 +3,7 @@
 Law: read once, at a door, into one frozen tree. Every field names its unit, its default and why.
 """
 
+import enum
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -103,6 +104,21 @@ class Tls(_Section):
         return self
 
 
+class Flavour(enum.Enum):
+    """Which server speaks the Prometheus API."""
+
+    PROMETHEUS = "prometheus"
+    THANOS = "thanos"
+    VICTORIAMETRICS = "victoriametrics"
+
+
+class Tenancy(enum.Enum):
+    """Whose series one request may ask for."""
+
+    SHARED = "shared"
+    NAMESPACE = "namespace"
+
+
 class Provider(_Section):
     """A server with the Prometheus HTTP API: how to reach it, and how much it may cost."""
 
@@ -127,6 +143,17 @@ class Provider(_Section):
         "Default none, as for basicAuth.",
     )
     tls: Tls = Field(default=Tls(), description="Default: verify against public authorities, no client certificate.")
+    flavour: Flavour = Field(
+        default=Flavour.PROMETHEUS,
+        description="`thanos` asks for no partial responses (partial_response=false) and no downsampled ones "
+        "(max_source_resolution=0s), `victoriametrics` for no partial ones (deny_partial_response=1). Default "
+        "prometheus: nothing is added, which every server understands.",
+    )
+    tenancy: Tenancy = Field(
+        default=Tenancy.SHARED,
+        description="`namespace`: no request asks for two namespaces, and every selector of a template must name its "
+        "own, for a provider that several tenants share. Default shared: one request for many Rollouts.",
+    )
     timeout: Annotated[float, _seconds_between("10ms", "5m")] = Field(
         default=10.0,
         description="Duration from asking to the last byte, waiting for a turn included. Default 10s: less than the "

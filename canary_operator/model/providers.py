@@ -19,9 +19,18 @@ _MAX_QUOTED = 200
 
 @dataclass(frozen=True, slots=True)
 class ProviderAddresses:
-    """The normalised addresses of every provider, by its name, in the order of the configuration."""
+    """What may be said about providers where a tenant chooses one.
+
+    Args:
+
+        by_name: the normalised addresses of every provider, in the order of the configuration.
+
+        by_namespace: the providers that several tenants share: every selector of a question to one of them must
+            carry the namespace of the Rollout that it is asked for (``slo.injection.require_matcher``).
+    """
 
     by_name: Mapping[str, tuple[str, ...]]
+    by_namespace: frozenset[str] = frozenset()
 
     def provider_for(self, address: str | None) -> str | None:
         """Name the provider that ``address`` means, None when it means none.

@@ -6,8 +6,10 @@ provider's timeout. Messages hold no bodies, no queries and no credentials. One 
 """
 
 import base64
+import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from pathlib import Path
 
@@ -18,18 +20,39 @@ from urllib3.exceptions import HTTPError
 from urllib3.util.retry import Retry
 
 from canary_operator import settings
-from canary_operator.model.samples import Absent, Answer, Query
+from canary_operator.model.samples import Absent, Query
 from canary_operator.model.verdict import HoldReason
 from canary_operator.prometheus import deadline, decoding
+from canary_operator.prometheus.replies import Fault, Reply
 
 # A server in the same cluster accepts within milliseconds; a lost first packet is sent again after 1 s.
 _MAX_CONNECT_SECONDS = 3.0
 # The server stops first, so that its own word (503, timeout) arrives before we hang up.
 _SERVER_SHARE = 0.9
 _CHUNK_BYTES = 64 * 1024
+_SECONDS = re.compile(r"[0-9]{1,9}", re.ASCII)
 # Proxies that allow reading only refuse POST with one of these; Prometheus takes the same query by GET.
 _POST_REFUSED = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED})
 _QUERY_REFUSED = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY})
+# What proxies say to a long body, a long URL, or a long header with the URL in it.
+_QUESTION_TOO_LONG = frozenset(
+    {
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        HTTPStatus.REQUEST_URI_TOO_LONG,
+        HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    }
+)
+_ASKS_FOR_PATIENCE = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
+
+
+# What makes a server of several stores refuse rather than leave out a store that does not answer; warnings and
+# isPartial are looked at all the same. Thanos would also answer old ranges from downsampled blocks, which cannot be
+# counted.
+_PARAMETERS: Mapping[settings.Flavour, Mapping[str, str]] = {
+    settings.Flavour.PROMETHEUS: {},
+    settings.Flavour.THANOS: {"partial_response": "false", "max_source_resolution": "0s"},
+    settings.Flavour.VICTORIAMETRICS: {"deny_partial_response": "1"},
+}
 
 
 class _CredentialsUnreadableError(Exception):
@@ -38,6 +61,14 @@ class _CredentialsUnreadableError(Exception):
 
 class _TooLargeError(Exception):
     """The reply is longer than the provider's maxResponseBytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Received:
+    status: int
+    content_type: str
+    retry_after: str
+    body: bytearray
 
 
 class PrometheusClient(PrometheusConnect):  # type: ignore[misc]
@@ -53,7 +84,7 @@ class PrometheusClient(PrometheusConnect):  # type: ignore[misc]
         self._provider = provider
         self._method = "POST"
 
-    def ask(self, query: Query, *, asked_at: float | None = None) -> Answer | Absent:
+    def ask(self, query: Query, *, asked_at: float | None = None) -> Reply:
         """Ask one instant query.
 
         Args:
@@ -63,7 +94,8 @@ class PrometheusClient(PrometheusConnect):  # type: ignore[misc]
             asked_at: monotonic seconds from which the timeout counts, None for now.
         """
         if not decoding.is_encodable(query.promql):
-            return Absent(HoldReason.CONFIGURATION_ERROR, "the query is not text that can be sent")
+            message = "the query is not text that can be sent"
+            return Reply(Absent(HoldReason.CONFIGURATION_ERROR, message), Fault.QUERY)
         limit = time_limit(query, self._provider)
         start = time.monotonic() if asked_at is None else asked_at
         with deadline.until(start + limit):
@@ -72,23 +104,24 @@ class PrometheusClient(PrometheusConnect):  # type: ignore[misc]
             except _CredentialsUnreadableError as error:
                 return _unavailable(str(error))
             except _TooLargeError:
-                return _unavailable(f"the answer is larger than {self._provider.max_response_bytes} bytes")
+                message = f"the answer is larger than {self._provider.max_response_bytes} bytes"
+                return _unavailable(message, Fault.SIZE)
             # requests lets some of urllib3's errors through, and ValueError for text that cannot be encoded.
             except (requests.RequestException, HTTPError, OSError, ValueError) as error:
                 return _unavailable(_failure(error, start + limit, limit))
 
-    def _exchange(self, query: Query) -> Answer | Absent:
-        form = {"query": query.promql, "time": f"{query.at:.3f}"}
+    def _exchange(self, query: Query) -> Reply:
+        form = {"query": query.promql, "time": f"{query.at:.3f}", **_PARAMETERS[self._provider.flavour]}
         method = self._method
-        status, content_type, body = self._send(method, form)
-        if method == "POST" and status in _POST_REFUSED:
-            status, content_type, body = self._send("GET", form)
+        received = self._send(method, form)
+        if method == "POST" and received.status in _POST_REFUSED:
+            received = self._send("GET", form)
             # Remembered only once GET is served: a 403 to both says nothing about the method.
-            if status == HTTPStatus.OK or status in _QUERY_REFUSED:
+            if received.status == HTTPStatus.OK or received.status in _QUERY_REFUSED:
                 self._method = "GET"
-        return _read_reply(status, content_type, body)
+        return _read_reply(received)
 
-    def _send(self, method: str, form: dict[str, str]) -> tuple[int, str, bytes]:
+    def _send(self, method: str, form: dict[str, str]) -> _Received:
         left = deadline.seconds_left()
         form = {**form, "timeout": f"{max(1, int(left * _SERVER_SHARE * 1000))}ms"}
         with self._session.request(
@@ -101,7 +134,10 @@ class PrometheusClient(PrometheusConnect):  # type: ignore[misc]
             stream=True,
         ) as response:
             body = _read_body(response, self._provider.max_response_bytes)
-            return response.status_code, response.headers.get("Content-Type", ""), body
+            headers = response.headers
+            return _Received(
+                response.status_code, headers.get("Content-Type", ""), headers.get("Retry-After", ""), body
+            )
 
 
 def time_limit(query: Query, provider: settings.Provider) -> float:
@@ -167,24 +203,36 @@ def _read_secret(path: Path) -> str:
     return secret
 
 
-def _read_body(response: requests.Response, limit: int) -> bytes:
+def _read_body(response: requests.Response, limit: int) -> bytearray:
     body = bytearray()
     for chunk in response.iter_content(_CHUNK_BYTES):
         body += chunk
         if len(body) > limit:
             raise _TooLargeError
-    return bytes(body)
+    return body
 
 
-def _read_reply(status: int, content_type: str, body: bytes) -> Answer | Absent:
-    if "html" in content_type.lower():
+def _read_reply(received: _Received) -> Reply:
+    status = received.status
+    if "html" in received.content_type.lower():
         return _unavailable(f"HTTP {status} with an HTML page: a proxy or a login page answered, not Prometheus")
     if status == HTTPStatus.OK:
-        return decoding.decode_answer(body)
-    error_type = decoding.decode_error_type(body)
+        return decoding.decode_answer(received.body)
+    error_type = decoding.decode_error_type(received.body)
     if status in _QUERY_REFUSED and error_type is not None:
-        return Absent(HoldReason.CONFIGURATION_ERROR, f"the query is refused: {error_type} (HTTP {status})")
-    return _unavailable(_refusal(status, error_type))
+        message = f"the query is refused: {error_type} (HTTP {status})"
+        return Reply(Absent(HoldReason.CONFIGURATION_ERROR, message), Fault.QUERY)
+    if status in _QUESTION_TOO_LONG:
+        return _unavailable(f"the question is too long for it (HTTP {status})", Fault.SIZE)
+    return replace(_unavailable(_refusal(status, error_type)), retry_after=_patience(received))
+
+
+def _patience(received: _Received) -> float | None:
+    # A date instead of seconds is not read: it would be compared with a clock that may differ.
+    text = received.retry_after.strip()
+    if received.status not in _ASKS_FOR_PATIENCE or not _SECONDS.fullmatch(text):
+        return None
+    return float(text)
 
 
 def _refusal(status: int, error_type: str | None) -> str:
@@ -217,5 +265,5 @@ def _failure(error: Exception, end: float, limit: float) -> str:
     return f"the request failed ({type(error).__name__})"
 
 
-def _unavailable(message: str) -> Absent:
-    return Absent(HoldReason.TELEMETRY_UNAVAILABLE, message)
+def _unavailable(message: str, fault: Fault = Fault.SERVER) -> Reply:
+    return Reply(Absent(HoldReason.TELEMETRY_UNAVAILABLE, message), fault)

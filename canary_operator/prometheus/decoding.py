@@ -8,20 +8,35 @@ import itertools
 import json
 import math
 import re
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
 
-from canary_operator.model.samples import Absent, Answer, ResultKind, Sample, Series
+from canary_operator.model.samples import (
+    Absent,
+    Answer,
+    NativeBucket,
+    NativeSample,
+    NativeSeries,
+    ResultKind,
+    Sample,
+    Series,
+)
 from canary_operator.model.verdict import HoldReason
+from canary_operator.prometheus.replies import Fault, Reply
 
+# Whatever one condition looks at is far less; raw samples are asked for many versions at once.
 MAX_SERIES = 10_000
+MAX_RAW_SERIES = 50_000
+NATIVE_REFUSED = "the query returns a native histogram: use histogram_quantile or histogram_fraction"
 
 # What Go prints for a float64. float() alone would also take "1_000", " 1" and other alphabets' digits.
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d+)?(?:e[+-]?\d+)?|Inf)|NaN", re.ASCII)
 _ERROR_TYPE = re.compile(r"[A-Za-z0-9_-]{1,32}", re.ASCII)
 
 Labels = tuple[tuple[str, str], ...]
-ReadSamples = Callable[[Mapping[str, Any]], tuple[Sample, ...]]
+Element = Mapping[str, Any]
+Read = TypeVar("Read", Sample, NativeSample)
+OneSeries = TypeVar("OneSeries", Series, NativeSeries)
 
 
 class _UnreadableError(Exception):
@@ -32,21 +47,39 @@ class _RefusedError(Exception):
     """The query returns something that no condition can use."""
 
 
-def decode_answer(body: bytes) -> Answer | Absent:
+class _TooManyError(Exception):
+    """The query returns more series than are looked at."""
+
+
+class _PartialError(Exception):
+    """The server says itself that the answer is not complete."""
+
+
+def decode_answer(body: bytes | bytearray) -> Reply:
     """Read the body of a reply with status 200.
 
-    Returns: the complete answer; or an Absent with TELEMETRY_UNAVAILABLE (not readable, partial, or
-    with warnings) or CONFIGURATION_ERROR (the query returns what cannot be judged).
+    Returns: the complete answer, native histograms of raw samples included; or an Absent with
+    TELEMETRY_UNAVAILABLE (not readable, partial, or with warnings) or CONFIGURATION_ERROR (the query
+    returns what cannot be judged, or too much of it).
     """
     try:
-        return _answer(_parse(body))
+        reply = _mapping(_parse(body), "reply")
+        return Reply(_answer(reply), infos=_infos(reply))
     except _UnreadableError as error:
-        return Absent(HoldReason.TELEMETRY_UNAVAILABLE, f"the answer cannot be read: {error}")
+        return Reply(_unavailable(f"the answer cannot be read: {error}"), Fault.SERVER)
+    except _PartialError as error:
+        return Reply(_unavailable(str(error)), Fault.PARTIAL)
+    except _TooManyError as error:
+        return Reply(Absent(HoldReason.CONFIGURATION_ERROR, str(error)), Fault.SIZE)
     except _RefusedError as error:
-        return Absent(HoldReason.CONFIGURATION_ERROR, str(error))
+        return Reply(Absent(HoldReason.CONFIGURATION_ERROR, str(error)), Fault.QUERY)
 
 
-def decode_error_type(body: bytes) -> str | None:
+def _unavailable(message: str) -> Absent:
+    return Absent(HoldReason.TELEMETRY_UNAVAILABLE, message)
+
+
+def decode_error_type(body: bytes | bytearray) -> str | None:
     """Read the ``errorType`` of a reply with another status, None when it is not one of Prometheus' own."""
     try:
         reply = _mapping(_parse(body), "reply")
@@ -67,7 +100,7 @@ def is_encodable(text: str) -> bool:
     return True
 
 
-def _parse(body: bytes) -> object:
+def _parse(body: bytes | bytearray) -> object:
     try:
         return json.loads(body)
     except RecursionError as error:
@@ -76,25 +109,26 @@ def _parse(body: bytes) -> object:
         raise _UnreadableError("not JSON") from error
 
 
-def _answer(parsed: object) -> Answer | Absent:
-    reply = _mapping(parsed, "reply")
+def _answer(reply: Element) -> Answer:
     if reply.get("status") != "success":
         raise _UnreadableError("the status is not success")
-    partial = _partial(reply)
-    if partial is not None:
-        return Absent(HoldReason.TELEMETRY_UNAVAILABLE, partial)
+    _demand_complete(reply)
     data = _mapping(reply.get("data"), "data")
     return _result(data.get("resultType"), data.get("result"))
 
 
-def _partial(reply: Mapping[str, Any]) -> str | None:
+def _demand_complete(reply: Element) -> None:
     warnings = _list(reply.get("warnings", []), "warnings")
     if warnings:
-        return f"the answer came with {len(warnings)} warning(s), so it may be partial"
+        raise _PartialError(f"the answer came with {len(warnings)} warning(s), so it may be partial")
     # VictoriaMetrics says so when a storage node did not answer.
     if reply.get("isPartial", False) is not False:
-        return "the answer is partial"
-    return None
+        raise _PartialError("the answer is partial")
+
+
+def _infos(reply: Element) -> int:
+    infos = reply.get("infos")
+    return len(infos) if isinstance(infos, list) else 0
 
 
 def _result(kind: object, result: object) -> Answer:
@@ -102,42 +136,76 @@ def _result(kind: object, result: object) -> Answer:
         case "scalar":
             return Answer(ResultKind.SCALAR, (Series((), (_sample(result),)),))
         case "vector":
-            return Answer(ResultKind.VECTOR, _series(result, _instant))
+            return Answer(ResultKind.VECTOR, _distinct(map(_instant, _elements(result, MAX_SERIES))))
         case "matrix":
-            return Answer(ResultKind.MATRIX, _series(result, _range))
+            return _matrix(_elements(result, MAX_RAW_SERIES))
         case "string":
             raise _RefusedError("the query returns a string, and only numbers can be judged")
         case _:
             raise _UnreadableError("the result type is unknown")
 
 
-def _series(result: object, samples_of: ReadSamples) -> tuple[Series, ...]:
+def _elements(result: object, most: int) -> list[Element]:
     elements = _list(result, "result")
-    if len(elements) > MAX_SERIES:
-        raise _RefusedError(f"the query returns {len(elements)} series, more than {MAX_SERIES}: aggregate it")
-    series = tuple(_one_series(_mapping(element, "series"), samples_of) for element in elements)
-    if len({each.labels for each in series}) < len(series):
+    if len(elements) > most:
+        raise _TooManyError(f"the query returns {len(elements)} series, more than {most}: aggregate it")
+    return [_mapping(element, "series") for element in elements]
+
+
+def _instant(element: Element) -> Series:
+    if "histogram" in element:
+        raise _RefusedError(NATIVE_REFUSED)
+    return Series(_labels(element.get("metric")), (_sample(element.get("value")),))
+
+
+def _matrix(elements: list[Element]) -> Answer:
+    if not all("values" in element or "histograms" in element for element in elements):
+        raise _UnreadableError("a series has no samples")
+    # A series that became a native histogram within the range has both.
+    numbers = (_range(element, "values", _sample) for element in elements if "values" in element)
+    histograms = (_range(element, "histograms", _native) for element in elements if "histograms" in element)
+    return Answer(
+        ResultKind.MATRIX,
+        _distinct(Series(labels, samples) for labels, samples in numbers),
+        _distinct(NativeSeries(labels, samples) for labels, samples in histograms),
+    )
+
+
+def _distinct(series: Iterable[OneSeries]) -> tuple[OneSeries, ...]:
+    found = tuple(series)
+    if len({each.labels for each in found}) < len(found):
         raise _UnreadableError("two series have the same labels")
-    return series
+    return found
 
 
-def _one_series(element: Mapping[str, Any], samples_of: ReadSamples) -> Series:
-    if "histogram" in element or "histograms" in element:
-        raise _RefusedError("the query returns a native histogram: use histogram_quantile or histogram_fraction")
-    return Series(_labels(element.get("metric")), samples_of(element))
-
-
-def _instant(element: Mapping[str, Any]) -> tuple[Sample, ...]:
-    return (_sample(element.get("value")),)
-
-
-def _range(element: Mapping[str, Any]) -> tuple[Sample, ...]:
-    samples = tuple(_sample(pair) for pair in _list(element.get("values"), "values"))
+def _range(element: Element, key: str, read: Callable[[object], Read]) -> tuple[Labels, tuple[Read, ...]]:
+    samples = tuple(map(read, _list(element[key], key)))
     if not samples:
         raise _UnreadableError("a series has no samples")
     if any(later.at <= earlier.at for earlier, later in itertools.pairwise(samples)):
         raise _UnreadableError("the times of a series do not grow")
-    return samples
+    return _labels(element.get("metric")), samples
+
+
+def _native(pair: object) -> NativeSample:
+    match pair:
+        case [int() | float() as at, {"count": str() as count, **rest}] if not isinstance(at, bool):
+            buckets = tuple(map(_bucket, _list(rest.get("buckets", []), "buckets")))
+            return NativeSample(_time(at), _value(count), buckets)
+        case _:
+            raise _UnreadableError("a sample is not a time and a native histogram")
+
+
+def _bucket(bucket: object) -> NativeBucket:
+    # The first number says which ends belong to the bucket. It matters for negative values only, and none are slow.
+    match bucket:
+        case [int(), str() as lower, str() as upper, str() as count]:
+            read = NativeBucket(_value(lower), _value(upper), _value(count))
+        case _:
+            raise _UnreadableError("a bucket of a native histogram is not two bounds and a count")
+    if math.isnan(read.lower) or math.isnan(read.upper):
+        raise _UnreadableError("a bound of a native histogram is not a number")
+    return read
 
 
 def _sample(pair: object) -> Sample:

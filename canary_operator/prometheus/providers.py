@@ -1,19 +1,24 @@
-"""All providers of the configuration: many queries at once, each asked once, all bounded in time.
+"""All providers of the configuration: many questions at once, each asked once, all bounded in time.
 
 Law: used by one event loop. Blocking clients stay in threads of their own, one pool per provider,
-so that a slow provider delays nobody but its own queries.
+so that a slow provider delays nobody but its own questions.
 """
 
 import asyncio
+import functools
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections import deque
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from canary_operator import settings
 from canary_operator.model.providers import ProviderAddresses, normalise_address
-from canary_operator.model.samples import Absent, Answer, Query
+from canary_operator.model.samples import Absent, Answer, Query, Question, RawQuery
 from canary_operator.model.verdict import HoldReason
+from canary_operator.prometheus import planning
 from canary_operator.prometheus.client import PrometheusClient, time_limit
+from canary_operator.prometheus.planning import United
+from canary_operator.prometheus.replies import Fault, Reply
 
 Observe = Callable[[str, str, float], None]
 """Told after each question: provider, ``Answered`` or a hold reason, seconds. Called from threads."""
@@ -22,11 +27,20 @@ ANSWERED = "Answered"
 
 # Only a name server that hangs outlives the client's own deadline: nothing can interrupt it.
 _GRACE_SECONDS = 1.0
+# Rollouts that are due at one moment ask within some milliseconds of each other, one after the other on one event
+# loop. Whoever is alone waits as long, a third of a hundredth of the default interval between two looks.
+GATHERING_SECONDS = 0.05
+# Enough to find one bad identity among 200, two requests for each halving; where many are bad the rest is absent.
+_MORE_REQUESTS = 16
+_DIVISIBLE = frozenset({Fault.SIZE, Fault.QUERY})
+
+Waiting = Mapping[Question, "asyncio.Future[Answer | Absent]"]
 
 
 def provider_addresses(providers: Sequence[settings.Provider]) -> ProviderAddresses:
     """Tell which addresses mean which provider: its url and what is listed."""
-    return ProviderAddresses({provider.name: _addresses(provider) for provider in providers})
+    tenants = (provider.name for provider in providers if provider.tenancy is settings.Tenancy.NAMESPACE)
+    return ProviderAddresses({provider.name: _addresses(provider) for provider in providers}, frozenset(tenants))
 
 
 def _addresses(provider: settings.Provider) -> tuple[str, ...]:
@@ -39,20 +53,22 @@ def _observe_nothing(_provider: str, _outcome: str, _seconds: float) -> None:
 
 
 class Providers:
-    """Answers queries by the provider they name. ``close`` it when nothing is fetched any more."""
+    """Answers questions by the provider they name. ``close`` it when nothing is fetched any more."""
 
     def __init__(self, providers: Sequence[settings.Provider], *, observe: Observe = _observe_nothing) -> None:
         self._desks = {provider.name: _Desk(provider, observe) for provider in providers}
-        self._in_flight: dict[Query, asyncio.Future[Answer | Absent]] = {}
+        self._in_flight: dict[Question, asyncio.Future[Answer | Absent]] = {}
 
-    async def fetch(self, queries: Collection[Query]) -> dict[Query, Answer | Absent]:
-        """Answer every query, equal ones (also those of other callers, still on the way) once.
+    async def fetch(self, questions: Collection[Question]) -> dict[Question, Answer | Absent]:
+        """Answer every question, equal ones (also those of other callers, still on the way) once.
 
-        Returns: an entry for each distinct query, an Absent where there is no answer, within the
+        Raw questions wait up to GATHERING_SECONDS for those of other callers.
+
+        Returns: an entry for each distinct question, an Absent where there is no answer, within the
         longest timeout of the providers named.
         """
-        distinct = list(dict.fromkeys(queries))
-        answers = await asyncio.gather(*(self._answer(query) for query in distinct))
+        distinct = list(dict.fromkeys(questions))
+        answers = await asyncio.gather(*(self._answer(question) for question in distinct))
         return dict(zip(distinct, answers, strict=True))
 
     def close(self) -> None:
@@ -60,50 +76,107 @@ class Providers:
         for desk in self._desks.values():
             desk.close()
 
-    async def _answer(self, query: Query) -> Answer | Absent:
-        desk = self._desks.get(query.provider)
+    async def _answer(self, question: Question) -> Answer | Absent:
+        desk = self._desks.get(question.provider)
         if desk is None:
             known = ", ".join(self._desks) or "none"
-            message = f"provider {query.provider!r} is not configured; providers: {known}"
+            message = f"provider {question.provider!r} is not configured; providers: {known}"
             return Absent(HoldReason.CONFIGURATION_ERROR, message)
+        if isinstance(question, RawQuery) and (refusal := planning.refusal(question)) is not None:
+            return refusal
         try:
-            async with asyncio.timeout(time_limit(query, desk.provider) + _GRACE_SECONDS):
+            async with asyncio.timeout(_limit(question, desk.provider) + _GRACE_SECONDS):
                 # Shielded, because another caller may wait for the same answer.
-                return await asyncio.shield(self._start(query, desk))
+                return await asyncio.shield(self._start(question, desk))
         except TimeoutError:
-            message = f"provider {query.provider!r}: no answer in time, perhaps its name is not resolved"
+            message = f"provider {question.provider!r}: no answer in time, perhaps its name is not resolved"
             return Absent(HoldReason.TELEMETRY_UNAVAILABLE, message)
 
-    def _start(self, query: Query, desk: "_Desk") -> asyncio.Future[Answer | Absent]:
-        started = self._in_flight.get(query)
+    def _start(self, question: Question, desk: "_Desk") -> "asyncio.Future[Answer | Absent]":
+        started = self._in_flight.get(question)
         if started is not None:
             return started
-        future = asyncio.get_running_loop().run_in_executor(desk.pool, desk.ask, query, time.monotonic())
-        self._in_flight[query] = future
-        future.add_done_callback(lambda _: self._in_flight.pop(query))
+        future: asyncio.Future[Answer | Absent] = asyncio.get_running_loop().create_future()
+        self._in_flight[question] = future
+        future.add_done_callback(lambda _: self._in_flight.pop(question))
+        if isinstance(question, RawQuery):
+            desk.gather(question, future)
+        else:
+            desk.send({question: future}, time.monotonic())
         return future
 
 
+def _limit(question: Question, provider: settings.Provider) -> float:
+    return time_limit(question, provider) if isinstance(question, Query) else provider.timeout
+
+
 class _Desk:
-    """One provider with its client and its threads."""
+    """One provider with its client and its threads, and the raw questions that wait to be sent together."""
 
     def __init__(self, provider: settings.Provider, observe: Observe) -> None:
         self.provider = provider
-        self.pool = ThreadPoolExecutor(provider.max_concurrency, thread_name_prefix=f"provider-{provider.name}")
+        self._pool = ThreadPoolExecutor(provider.max_concurrency, thread_name_prefix=f"provider-{provider.name}")
         self._client = PrometheusClient(provider)
         self._observe = observe
+        self._gathered: dict[Question, asyncio.Future[Answer | Absent]] = {}
+        self._round: asyncio.TimerHandle | None = None
 
-    def ask(self, query: Query, asked_at: float) -> Answer | Absent:
-        answer = self._client.ask(query, asked_at=asked_at)
-        outcome = answer.reason.value if isinstance(answer, Absent) else ANSWERED
-        self._observe(self.provider.name, outcome, time.monotonic() - asked_at)
-        return self._named(answer)
+    def gather(self, question: RawQuery, future: "asyncio.Future[Answer | Absent]") -> None:
+        """Send the question with those that come within the next moment."""
+        if not self._gathered:
+            loop = asyncio.get_running_loop()
+            self._round = loop.call_later(GATHERING_SECONDS, self._send_gathered, time.monotonic())
+        self._gathered[question] = future
+
+    def _send_gathered(self, asked_at: float) -> None:
+        gathered, self._gathered = self._gathered, {}
+        self.send(gathered, asked_at)
+
+    def send(self, waiting: Waiting, asked_at: float) -> None:
+        """Ask in as few requests as can be, and answer each question that waits."""
+        by_namespace = self.provider.tenancy is settings.Tenancy.NAMESPACE
+        for united in planning.unite(waiting, by_namespace=by_namespace):
+            work = asyncio.get_running_loop().run_in_executor(self._pool, self._answers, united, asked_at)
+            work.add_done_callback(functools.partial(_hand_out, {each: waiting[each] for each in united.questions}))
 
     def close(self) -> None:
-        self.pool.shutdown(wait=False, cancel_futures=True)
+        if self._round is not None:
+            self._round.cancel()
+        self._pool.shutdown(wait=False, cancel_futures=True)
         self._client.close()
+
+    def _answers(self, united: United, asked_at: float) -> dict[Question, Answer | Absent]:
+        answers: dict[Question, Answer | Absent] = {}
+        left, pending = _MORE_REQUESTS, deque([united])
+        while pending:
+            part = pending.popleft()
+            reply = self._ask(part, asked_at)
+            # One bad neighbour must not hold the others.
+            smaller = planning.halves(part) if reply.fault in _DIVISIBLE and left > 0 else ()
+            if smaller:
+                left -= len(smaller)
+                pending.extend(smaller)
+            else:
+                answers.update(planning.share(part, self._named(reply.answer)))
+        return answers
+
+    def _ask(self, united: United, asked_at: float) -> Reply:
+        reply = self._client.ask(united.query, asked_at=asked_at)
+        outcome = reply.answer.reason.value if isinstance(reply.answer, Absent) else ANSWERED
+        self._observe(self.provider.name, outcome, time.monotonic() - asked_at)
+        return reply
 
     def _named(self, answer: Answer | Absent) -> Answer | Absent:
         if isinstance(answer, Answer):
             return answer
         return Absent(answer.reason, f"provider {self.provider.name!r}: {answer.message}")
+
+
+def _hand_out(waiting: Waiting, work: "asyncio.Future[dict[Question, Answer | Absent]]") -> None:
+    for question, future in waiting.items():
+        if work.cancelled():
+            future.cancel()
+        elif (error := work.exception()) is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(work.result()[question])

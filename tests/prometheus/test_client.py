@@ -45,7 +45,7 @@ def error_body(error_type):
 def test_the_query_travels_in_the_body_with_its_time_and_a_timeout_below_ours(serve, client_of):
     server = serve()
 
-    answer = client_of(server.url + "/prefix/").ask(a_query('up{a="é"}'))
+    answer = client_of(server.url + "/prefix/").ask(a_query('up{a="é"}')).answer
 
     form = urllib.parse.parse_qs(server.received[0].body)
     assert answer == ANSWER
@@ -62,7 +62,7 @@ def test_where_post_is_refused_get_is_used_and_remembered(serve, client_of, stat
     server = serve(lambda handler: handler.say(status if handler.command == "POST" else 200, vector))
     client = client_of(server.url)
 
-    answers = [client.ask(a_query()), client.ask(a_query())]
+    answers = [client.ask(a_query()).answer, client.ask(a_query()).answer]
 
     assert answers == [Answer(ResultKind.VECTOR, ())] * 2
     assert [received.method for received in server.received] == ["POST", "GET", "GET"]
@@ -74,7 +74,7 @@ def test_a_403_to_both_methods_is_not_a_matter_of_the_method(serve, client_of):
     server = serve(lambda handler: handler.say(403, b"{}"))
     client = client_of(server.url)
 
-    answers = [client.ask(a_query()), client.ask(a_query())]
+    answers = [client.ask(a_query()).answer, client.ask(a_query()).answer]
 
     assert answers == [Absent(UNAVAILABLE, "the credentials are refused (HTTP 403)")] * 2
     assert [received.method for received in server.received] == ["POST", "GET", "POST", "GET"]
@@ -99,7 +99,7 @@ def test_a_403_to_both_methods_is_not_a_matter_of_the_method(serve, client_of):
 def test_each_refusal_has_its_reason_and_shows_nothing_of_the_body(serve, client_of, status, body, reason, message):
     server = serve(lambda handler: handler.say(status, body))
 
-    answer = client_of(server.url).ask(a_query())
+    answer = client_of(server.url).ask(a_query()).answer
 
     assert answer == Absent(reason, message)
     assert len(server.received) == 1
@@ -109,7 +109,7 @@ def test_each_refusal_has_its_reason_and_shows_nothing_of_the_body(serve, client
 def test_an_html_page_is_not_prometheus(serve, client_of, status):
     server = serve(lambda handler: handler.say(status, b"<html>login</html>", "text/html; charset=utf-8"))
 
-    answer = client_of(server.url).ask(a_query())
+    answer = client_of(server.url).ask(a_query()).answer
 
     page = f"HTTP {status} with an HTML page: a proxy or a login page answered, not Prometheus"
     assert answer == Absent(UNAVAILABLE, page)
@@ -118,7 +118,7 @@ def test_an_html_page_is_not_prometheus(serve, client_of, status):
 def test_a_retry_after_is_not_waited_for_and_nothing_is_sent_twice(serve, client_of):
     server = serve(lambda handler: handler.say(429, b"", Retry_After="3600"))
 
-    answer = client_of(server.url).ask(a_query())
+    answer = client_of(server.url).ask(a_query()).answer
 
     assert answer == Absent(UNAVAILABLE, "too many requests (HTTP 429)")
     assert len(server.received) == 1
@@ -129,7 +129,7 @@ def test_a_redirect_is_not_followed(serve, client_of, status):
     target = serve()
     server = serve(lambda handler: handler.say(status, b"", Location=target.url + "/api/v1/query"))
 
-    answer = client_of(server.url).ask(a_query())
+    answer = client_of(server.url).ask(a_query()).answer
 
     assert answer == Absent(UNAVAILABLE, f"a redirect, which is not followed (HTTP {status})")
     assert target.received == []
@@ -143,7 +143,7 @@ def test_the_body_of_a_redirect_is_not_read_beyond_the_limit(serve, client_of):
 
     server = serve(endless)
 
-    answer = client_of(server.url, maxResponseBytes=100_000).ask(a_query())
+    answer = client_of(server.url, maxResponseBytes=100_000).ask(a_query()).answer
 
     assert answer == Absent(UNAVAILABLE, "the answer is larger than 100000 bytes")
 
@@ -159,7 +159,7 @@ def test_an_answer_that_may_be_partial_is_no_answer(serve, client_of, extra, mes
     body = f'{{"status":"success",{extra},"data":{{"resultType":"vector","result":[]}}}}'.encode()
     server = serve(lambda handler: handler.say(200, body))
 
-    answer = client_of(server.url).ask(a_query())
+    answer = client_of(server.url).ask(a_query()).answer
 
     assert answer == Absent(UNAVAILABLE, message)
 
@@ -168,7 +168,7 @@ def test_nan_arrives_as_nan(serve, client_of):
     body = b'{"status":"success","data":{"resultType":"scalar","result":[1,"NaN"]}}'
     server = serve(lambda handler: handler.say(200, body))
 
-    answer = client_of(server.url).ask(a_query())
+    answer = client_of(server.url).ask(a_query()).answer
 
     assert isinstance(answer, Answer)
     assert math.isnan(answer.series[0].samples[0].value)
@@ -195,7 +195,7 @@ def test_the_deadline_holds_however_slowly_the_server_speaks(serve, client_of, r
     client = client_of(server.url, timeout="300ms")
     start = time.monotonic()
 
-    answer = client.ask(a_query())
+    answer = client.ask(a_query()).answer
 
     assert answer == Absent(UNAVAILABLE, "no complete answer within 0.3 s")
     assert 0.2 < time.monotonic() - start < 1.5
@@ -212,7 +212,7 @@ def test_a_get_after_a_slow_refusal_of_post_has_only_the_time_that_is_left(serve
     client = client_of(serve(reply).url, timeout="300ms")
     start = time.monotonic()
 
-    answer = client.ask(a_query())
+    answer = client.ask(a_query()).answer
 
     assert answer == Absent(UNAVAILABLE, "no complete answer within 0.3 s")
     assert time.monotonic() - start < 1.5
@@ -221,8 +221,8 @@ def test_a_get_after_a_slow_refusal_of_post_has_only_the_time_that_is_left(serve
 def test_the_querys_own_timeout_shortens_the_providers_and_never_lengthens_it(serve, client_of):
     server = serve(lambda handler: handler.hang())
 
-    shorter = client_of(server.url).ask(a_query(timeout=0.1))
-    longer = client_of(server.url, timeout="200ms").ask(a_query(timeout=60))
+    shorter = client_of(server.url).ask(a_query(timeout=0.1)).answer
+    longer = client_of(server.url, timeout="200ms").ask(a_query(timeout=60)).answer
 
     assert shorter == Absent(UNAVAILABLE, "no complete answer within 0.1 s")
     assert longer == Absent(UNAVAILABLE, "no complete answer within 0.2 s")
@@ -231,7 +231,7 @@ def test_the_querys_own_timeout_shortens_the_providers_and_never_lengthens_it(se
 def test_time_spent_waiting_for_a_turn_counts_and_a_late_question_is_not_sent(serve, client_of):
     server = serve()
 
-    answer = client_of(server.url).ask(a_query(), asked_at=time.monotonic() - 6)
+    answer = client_of(server.url).ask(a_query(), asked_at=time.monotonic() - 6).answer
 
     assert answer == Absent(UNAVAILABLE, "no complete answer within 5 s")
     assert server.received == []
@@ -247,7 +247,7 @@ def test_a_connection_is_used_again_after_an_answer(serve, client_of):
     client = client_of(serve(reply).url)
 
     for _ in range(3):
-        assert client.ask(a_query()) == Answer(ResultKind.VECTOR, ())
+        assert client.ask(a_query()).answer == Answer(ResultKind.VECTOR, ())
     assert len(ports) == 1
 
 
@@ -262,7 +262,7 @@ def test_a_body_beyond_the_limit_is_dropped(serve, client_of, chunked):
         while not handler.server.ended.is_set():
             handler.wfile.write(b"10000\r\n" + b" " * 65536 + b"\r\n")
 
-    answer = client_of(serve(reply).url, maxResponseBytes=200_000).ask(a_query())
+    answer = client_of(serve(reply).url, maxResponseBytes=200_000).ask(a_query()).answer
 
     assert answer == Absent(UNAVAILABLE, "the answer is larger than 200000 bytes")
 
@@ -271,7 +271,7 @@ def test_a_small_body_that_unpacks_to_a_large_one_is_dropped(serve, client_of):
     packed = gzip.compress(b" " * 5_000_000)
     server = serve(lambda handler: handler.say(200, packed, Content_Encoding="gzip"))
 
-    answer = client_of(server.url, maxResponseBytes=200_000).ask(a_query())
+    answer = client_of(server.url, maxResponseBytes=200_000).ask(a_query()).answer
 
     assert len(packed) < 200_000
     assert answer == Absent(UNAVAILABLE, "the answer is larger than 200000 bytes")
@@ -296,7 +296,7 @@ def test_a_small_body_that_unpacks_to_a_large_one_is_dropped(serve, client_of):
 def test_broken_http_is_an_absence_and_no_exception(serve, client_of, data):
     server = serve(lambda handler: handler.raw(data))
 
-    answer = client_of(server.url, timeout="2s").ask(a_query())
+    answer = client_of(server.url, timeout="2s").ask(a_query()).answer
 
     assert isinstance(answer, Absent)
     assert answer.reason is UNAVAILABLE
@@ -307,13 +307,13 @@ def test_a_closed_port_is_no_connection(serve, client_of):
     server.shutdown()
     server.server_close()
 
-    answer = client_of(server.url).ask(a_query())
+    answer = client_of(server.url).ask(a_query()).answer
 
     assert answer == Absent(UNAVAILABLE, "no connection, or it broke")
 
 
 def test_a_query_that_cannot_be_encoded_is_no_exception(serve, client_of):
-    answer = client_of(serve().url).ask(a_query("up\ud800"))
+    answer = client_of(serve().url).ask(a_query("up\ud800")).answer
 
     assert answer == Absent(MISCONFIGURED, "the query is not text that can be sent")
 
@@ -324,7 +324,7 @@ def test_proxies_and_credentials_of_the_environment_are_ignored(serve, client_of
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     server = serve()
 
-    answer = client_of(server.url).ask(a_query())
+    answer = client_of(server.url).ask(a_query()).answer
 
     assert answer == ANSWER
     assert "authorization" not in server.received[0].headers
@@ -369,7 +369,7 @@ def test_unusable_credentials_send_nothing_and_show_only_their_file(serve, clien
     if content is not None:
         token.write_bytes(content)
 
-    answer = client_of(server.url, bearerTokenFile=str(token)).ask(a_query())
+    answer = client_of(server.url, bearerTokenFile=str(token)).ask(a_query()).answer
 
     assert isinstance(answer, Absent)
     assert answer.reason is UNAVAILABLE
@@ -381,7 +381,7 @@ def test_unusable_credentials_send_nothing_and_show_only_their_file(serve, clien
 def test_a_token_that_no_header_can_carry_is_no_exception_and_is_not_shown(serve, client_of, tmp_path):
     (tmp_path / "token").write_text(f"{SECRET}☃")
 
-    answer = client_of(serve().url, bearerTokenFile=str(tmp_path / "token")).ask(a_query())
+    answer = client_of(serve().url, bearerTokenFile=str(tmp_path / "token")).ask(a_query()).answer
 
     assert isinstance(answer, Absent)
     assert SECRET not in answer.message
@@ -390,7 +390,7 @@ def test_a_token_that_no_header_can_carry_is_no_exception_and_is_not_shown(serve
 def test_a_missing_ca_file_is_no_exception(serve, client_of):
     url = serve().url.replace("http:", "https:")
 
-    answer = client_of(url, tls={"caFile": "/nowhere/ca.pem"}).ask(a_query())
+    answer = client_of(url, tls={"caFile": "/nowhere/ca.pem"}).ask(a_query()).answer
 
     assert answer == Absent(UNAVAILABLE, "a file named under tls cannot be read")
 
@@ -433,8 +433,8 @@ def a_tls_server(serve, certificate, *, mutual=False):
 def test_tls_works_with_the_configured_authority_and_not_without(serve, client_of, certificate):
     url, _ = a_tls_server(serve, certificate)
 
-    trusted = client_of(url, tls={"caFile": str(certificate[0])}).ask(a_query())
-    untrusted = client_of(url).ask(a_query())
+    trusted = client_of(url, tls={"caFile": str(certificate[0])}).ask(a_query()).answer
+    untrusted = client_of(url).ask(a_query()).answer
 
     assert trusted == ANSWER
     assert untrusted == Absent(UNAVAILABLE, "no trusted TLS connection")
@@ -444,15 +444,15 @@ def test_tls_works_with_the_configured_authority_and_not_without(serve, client_o
 def test_an_untrusted_certificate_is_accepted_only_when_told_so(serve, client_of, certificate):
     url, _ = a_tls_server(serve, certificate)
 
-    assert client_of(url, tls={"insecureSkipVerify": True}).ask(a_query()) == ANSWER
+    assert client_of(url, tls={"insecureSkipVerify": True}).ask(a_query()).answer == ANSWER
 
 
 def test_mutual_tls_presents_the_client_certificate(serve, client_of, certificate):
     url, _ = a_tls_server(serve, certificate, mutual=True)
     cert, key = map(str, certificate)
 
-    known = client_of(url, tls={"caFile": cert, "certFile": cert, "keyFile": key}).ask(a_query())
-    unknown = client_of(url, tls={"caFile": cert}, timeout="2s").ask(a_query())
+    known = client_of(url, tls={"caFile": cert, "certFile": cert, "keyFile": key}).ask(a_query()).answer
+    unknown = client_of(url, tls={"caFile": cert}, timeout="2s").ask(a_query()).answer
 
     assert known == ANSWER
     assert isinstance(unknown, Absent)
@@ -463,7 +463,7 @@ def test_a_server_that_drips_over_tls_is_cut_off_too(serve, client_of, certifica
     server.reply = lambda handler: handler.drip(b"HTTP/1.1 200 OK\r\n" + b"X-A: b\r\n" * 90)
     start = time.monotonic()
 
-    answer = client_of(url, timeout="400ms", tls={"caFile": str(certificate[0])}).ask(a_query())
+    answer = client_of(url, timeout="400ms", tls={"caFile": str(certificate[0])}).ask(a_query()).answer
 
     assert answer == Absent(UNAVAILABLE, "no complete answer within 0.4 s")
     assert time.monotonic() - start < 1.5

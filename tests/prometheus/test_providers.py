@@ -1,10 +1,14 @@
 import asyncio
+import json
+import re
 import threading
 import time
+import urllib.parse
 
 import pytest
 
-from canary_operator.model.samples import Absent, Answer, Query
+from canary_operator.model.indicator import Matcher, MatchKind, Selector
+from canary_operator.model.samples import Absent, Answer, Query, RawQuery
 from canary_operator.model.verdict import HoldReason
 from canary_operator.prometheus.providers import Providers, provider_addresses
 from canary_operator.settings import Provider
@@ -25,6 +29,34 @@ def providers_of():
     yield make
     for providers in made:
         providers.close()
+
+
+EMPTY_MATRIX = b'{"status":"success","data":{"resultType":"matrix","result":[]}}'
+
+
+def raw(value, namespace="shop", provider="default"):
+    identity = (Matcher("namespace", MatchKind.EQUAL, namespace), Matcher("hash", MatchKind.EQUAL, value))
+    return RawQuery(provider, Selector("requests_total"), identity, 60, 10.0)
+
+
+def asked_for(received):
+    (promql,) = urllib.parse.parse_qs(received.body)["query"]
+    (values,) = re.findall(r'hash=~?"([^"]*)"', promql)
+    return values.split("|")
+
+
+def one_series_each(handler):
+    """Answer with one series for each hash that is asked for."""
+    series = [
+        {"metric": {"namespace": "shop", "hash": value}, "values": [[9, "1"]]}
+        for value in asked_for(handler.server.received[-1])
+    ]
+    body = {"status": "success", "data": {"resultType": "matrix", "result": series}}
+    handler.say(200, json.dumps(body).encode())
+
+
+def hashes(answer):
+    return [dict(series.labels)["hash"] for series in answer.series]
 
 
 def queries(count, provider="default"):
@@ -175,3 +207,111 @@ def test_a_providers_addresses_are_its_url_and_what_is_listed():
     addresses = provider_addresses([provider])
 
     assert addresses.by_name == {"default": ("http://prometheus.monitoring", "http://prometheus:9090")}
+
+
+# --- raw questions
+
+
+async def test_raw_questions_of_many_callers_are_one_request_and_each_gets_its_own(serve, providers_of):
+    server = serve(one_series_each)
+    providers = providers_of(a_provider(server.url))
+
+    answers = await asyncio.gather(*(providers.fetch([raw(f"c{each}"), raw(f"s{each}")]) for each in range(20)))
+
+    assert len(server.received) == 1
+    for each, answer in enumerate(answers):
+        assert hashes(answer[raw(f"c{each}")]) == [f"c{each}"]
+        assert hashes(answer[raw(f"s{each}")]) == [f"s{each}"]
+
+
+async def test_a_raw_question_on_its_way_is_not_asked_again(serve, providers_of):
+    asked, both_wait = threading.Event(), threading.Event()
+
+    def reply(handler):
+        asked.set()
+        both_wait.wait(5)
+        handler.say(200, EMPTY_MATRIX)
+
+    server = serve(reply)
+    providers = providers_of(a_provider(server.url))
+
+    first = asyncio.create_task(providers.fetch([raw("x")]))
+    await asyncio.to_thread(asked.wait, 5)
+    second = asyncio.create_task(providers.fetch([raw("x")]))
+    await asyncio.sleep(0)
+    both_wait.set()
+
+    assert await first == await second
+    assert len(server.received) == 1
+
+
+async def test_a_provider_of_tenants_is_asked_for_one_namespace_at_a_time(serve, providers_of):
+    server = serve(lambda handler: handler.say(200, EMPTY_MATRIX))
+    providers = providers_of(a_provider(server.url, tenancy="namespace"))
+
+    await providers.fetch([raw(value, namespace) for namespace in ("a", "b") for value in ("x", "y")])
+
+    assert sorted(asked_for(received) for received in server.received) == [["x", "y"], ["x", "y"]]
+
+
+async def test_one_bad_neighbour_does_not_hold_the_others(serve, providers_of):
+    bad = json.dumps({"status": "error", "errorType": "execution"}).encode()
+
+    def reply(handler):
+        if "13" in asked_for(handler.server.received[-1]):
+            handler.say(422, bad)
+        else:
+            one_series_each(handler)
+
+    server = serve(reply)
+    providers = providers_of(a_provider(server.url, maxConcurrency=1))
+
+    answers = await providers.fetch([raw(str(number)) for number in range(200)])
+
+    assert answers.pop(raw("13")).reason is HoldReason.CONFIGURATION_ERROR
+    assert all(isinstance(answer, Answer) and len(answer.series) == 1 for answer in answers.values())
+    assert len(server.received) <= 17
+
+
+async def test_an_answer_that_is_too_large_for_all_is_asked_for_in_parts(serve, providers_of):
+    server = serve(one_series_each)
+    providers = providers_of(a_provider(server.url, maxResponseBytes=1024))
+
+    answers = await providers.fetch([raw(f"hash-{number}") for number in range(40)])
+
+    assert all(hashes(answers[raw(f"hash-{number}")]) == [f"hash-{number}"] for number in range(40))
+
+
+async def test_where_everything_is_refused_not_everything_is_tried(serve, providers_of):
+    server = serve(lambda handler: handler.say(400, b'{"status":"error","errorType":"bad_data"}'))
+    providers = providers_of(a_provider(server.url))
+
+    answers = await providers.fetch([raw(str(number)) for number in range(200)])
+
+    assert {answer.reason for answer in answers.values()} == {HoldReason.CONFIGURATION_ERROR}
+    assert len(server.received) == 17
+
+
+async def test_what_no_server_answers_is_not_asked_for_in_parts(serve, providers_of):
+    server = serve(lambda handler: handler.say(503, b""))
+    providers = providers_of(a_provider(server.url))
+
+    answers = await providers.fetch([raw("x"), raw("y")])
+
+    assert {answer.reason for answer in answers.values()} == {HoldReason.TELEMETRY_UNAVAILABLE}
+    assert len(server.received) == 1
+
+
+async def test_a_raw_question_that_cannot_be_written_is_refused_and_holds_no_other(serve, providers_of):
+    providers = providers_of(a_provider(serve(one_series_each).url))
+
+    answers = await providers.fetch([raw("\ud800"), raw("x")])
+
+    assert answers[raw("\ud800")].reason is HoldReason.CONFIGURATION_ERROR
+    assert hashes(answers[raw("x")]) == ["x"]
+
+
+def test_the_providers_of_tenants_are_known_by_name():
+    shared, tenants = a_provider("http://a"), a_provider("http://b", "tenants", tenancy="namespace")
+
+    assert provider_addresses([shared, tenants]).by_namespace == {"tenants"}

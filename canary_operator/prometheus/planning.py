@@ -1,0 +1,231 @@
+"""Questions of many Rollouts become few requests, and the answers are shared out again.
+
+Law: pure. Whoever asks gets what asking alone would have got: a series reaches exactly the questions whose identity
+it carries, cut to the question's own window (left-open, as Prometheus 3 has it).
+"""
+
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar, assert_never
+
+from canary_operator.counting import matching
+from canary_operator.counting.tallies import milliseconds
+from canary_operator.errors import ConfigurationError
+from canary_operator.model.indicator import Matcher, MatchKind, Selector
+from canary_operator.model.promql import escape_regex, write_selector
+from canary_operator.model.samples import (
+    Absent,
+    Answer,
+    NativeSample,
+    NativeSeries,
+    Query,
+    Question,
+    RawQuery,
+    Sample,
+    Series,
+)
+from canary_operator.model.verdict import HoldReason
+from canary_operator.prometheus.decoding import NATIVE_REFUSED
+
+# Of one selector: a hundred Rollouts with a canary and a stable version each. More make the server's regular
+# expression and the answer long, and are hardly fewer requests.
+IDENTITIES = 200
+NAMESPACE = "namespace"
+
+AnySample = TypeVar("AnySample", Sample, NativeSample)
+
+
+@dataclass(frozen=True, slots=True)
+class United:
+    """One request.
+
+    Args:
+
+        query: what is sent.
+
+        questions: what it answers; one free query, or raw ones that differ in identity and window only.
+    """
+
+    query: Query
+    questions: tuple[Question, ...]
+
+
+def unite(questions: Iterable[Question], *, by_namespace: bool = False) -> tuple[United, ...]:
+    """Put questions together that one request can answer; equal ones are asked once.
+
+    Raw questions go together if they are of one provider, selector and time, their identities look at the same
+    labels, and their windows differ less than four times: a long window is not paid for by all.
+
+    Args:
+
+        by_namespace: never ask for two namespaces in one request.
+    """
+    free: list[Query] = []
+    groups: dict[Hashable, list[RawQuery]] = defaultdict(list)
+    for question in dict.fromkeys(questions):
+        match question:
+            case Query():
+                free.append(question)
+            case RawQuery():
+                groups[_group(question, by_namespace)].append(question)
+            case never:
+                assert_never(never)
+    chunks = (chunk for group in groups.values() for chunk in _chunks(group, IDENTITIES))
+    return (*(United(query, (query,)) for query in free), *map(_together, chunks))
+
+
+def refusal(question: RawQuery) -> Absent | None:
+    """Why a raw question cannot be written as PromQL; None where it can."""
+    try:
+        _together([question])
+    except ConfigurationError as error:
+        return Absent(HoldReason.CONFIGURATION_ERROR, str(error))
+    return None
+
+
+def halves(united: United) -> tuple[United, ...]:
+    """The same questions in two requests; nothing where there is only one identity to ask for."""
+    raw = [question for question in united.questions if isinstance(question, RawQuery)]
+    identities = len({question.identity for question in raw})
+    return tuple(map(_together, _chunks(raw, (identities + 1) // 2))) if identities > 1 else ()
+
+
+def share(united: United, answer: Answer | Absent) -> dict[Question, Answer | Absent]:
+    """What each question gets of the answer to their request."""
+    if isinstance(answer, Absent):
+        return dict.fromkeys(united.questions, answer)
+    raw = [question for question in united.questions if isinstance(question, RawQuery)]
+    if not raw:
+        return dict.fromkeys(united.questions, _of_free_query(answer))
+    return _Sharing(raw).out(answer)
+
+
+def _of_free_query(answer: Answer) -> Answer | Absent:
+    if not answer.native:
+        return answer
+    return Absent(HoldReason.CONFIGURATION_ERROR, NATIVE_REFUSED)
+
+
+def _group(question: RawQuery, by_namespace: bool) -> Hashable:
+    varying = {matcher.label for matcher in question.identity if _varies(matcher, question.identity)}
+    if by_namespace:
+        varying.discard(NAMESPACE)
+    fixed = frozenset(matcher for matcher in question.identity if matcher.label not in varying)
+    # Two bits of the window are one class: from one power of four to the next.
+    size = question.window.bit_length() // 2
+    return question.provider, question.selector, question.at, size, frozenset(varying), fixed
+
+
+def _varies(matcher: Matcher, identity: Iterable[Matcher]) -> bool:
+    """Whether other values of the label can be asked for beside it, and be told apart in the answer."""
+    alone = sum(matcher.label == other.label for other in identity) == 1
+    return alone and matcher.kind in (MatchKind.EQUAL, MatchKind.REGEX) and _readable(matcher)
+
+
+def _readable(matcher: Matcher) -> bool:
+    # Also what keeps a pattern such as "a)|(b" from meaning something else among other alternatives.
+    try:
+        matching.holds(matcher, "")
+    except ConfigurationError:
+        return False
+    return True
+
+
+def _chunks(group: Sequence[RawQuery], size: int) -> Iterator[list[RawQuery]]:
+    """The questions in the order they were asked, so that both versions of a Rollout mostly stay together."""
+    by_identity: dict[tuple[Matcher, ...], list[RawQuery]] = defaultdict(list)
+    for question in group:
+        by_identity[question.identity].append(question)
+    identities = list(by_identity)
+    for first in range(0, len(identities), size):
+        yield [question for identity in identities[first : first + size] for question in by_identity[identity]]
+
+
+def _together(questions: Sequence[RawQuery]) -> United:
+    first = questions[0]
+    by_label: dict[str, dict[Matcher, None]] = defaultdict(dict)
+    for question in questions:
+        for matcher in question.identity:
+            by_label[matcher.label][matcher] = None
+    own = first.selector.matchers
+    identity = [matcher for label in sorted(by_label) for matcher in _alternatives(tuple(by_label[label]), first)]
+    selector = Selector(first.selector.metric, (*own, *identity))
+    window = max(question.window for question in questions)
+    query = Query(first.provider, f"{write_selector(selector)}[{window}s]", first.at)
+    return United(query, tuple(questions))
+
+
+def _alternatives(matchers: tuple[Matcher, ...], of: RawQuery) -> tuple[Matcher, ...]:
+    """One matcher that holds where any of these does; those that are the same in all questions stay as they are."""
+    if all(matcher in of.identity for matcher in matchers):
+        return matchers
+    values = sorted(matcher.value for matcher in matchers if matcher.kind is MatchKind.EQUAL)
+    patterns = sorted(matcher.value for matcher in matchers if matcher.kind is MatchKind.REGEX)
+    alternatives = [*map(escape_regex, values), *(f"(?:{pattern})" for pattern in patterns)]
+    return (Matcher(matchers[0].label, MatchKind.REGEX, "|".join(alternatives)),)
+
+
+class _Sharing:
+    """Finds the questions that a series belongs to."""
+
+    def __init__(self, questions: Sequence[RawQuery]) -> None:
+        self._questions = questions
+        self._labels = sorted({matcher.label for question in questions for matcher in question.identity})
+        self._exact = [
+            label for label in self._labels if all(_exact_value(each, label) is not None for each in questions)
+        ]
+        self._by_exact: dict[tuple[str | None, ...], list[RawQuery]] = defaultdict(list)
+        for question in questions:
+            self._by_exact[tuple(_exact_value(question, label) for label in self._exact)].append(question)
+        self._known: dict[tuple[str, ...], list[RawQuery]] = {}
+        self._refused: dict[RawQuery, Absent] = {}
+
+    def out(self, answer: Answer) -> dict[Question, Answer | Absent]:
+        series: dict[RawQuery, list[Series]] = {question: [] for question in self._questions}
+        native: dict[RawQuery, list[NativeSeries]] = {question: [] for question in self._questions}
+        for one in answer.series:
+            for question in self._owners(one.labels):
+                if kept := _within(one.samples, question):
+                    series[question].append(one if kept is one.samples else replace(one, samples=kept))
+        for histogram in answer.native:
+            for question in self._owners(histogram.labels):
+                if left := _within(histogram.samples, question):
+                    native[question].append(replace(histogram, samples=left))
+        return {
+            each: self._refused.get(each) or Answer(answer.kind, tuple(series[each]), tuple(native[each]))
+            for each in self._questions
+        }
+
+    def _owners(self, labels: Iterable[tuple[str, str]]) -> list[RawQuery]:
+        by_name = dict(labels)
+        values = tuple(by_name.get(label, "") for label in self._labels)
+        if values not in self._known:
+            candidates = self._by_exact.get(tuple(by_name.get(label, "") for label in self._exact), [])
+            self._known[values] = [question for question in candidates if self._owns(question, by_name)]
+        return self._known[values]
+
+    def _owns(self, question: RawQuery, labels: Mapping[str, str]) -> bool:
+        told = (matcher for matcher in question.identity if matcher.label not in self._exact and _readable(matcher))
+        try:
+            return all(matching.holds(matcher, labels.get(matcher.label, "")) for matcher in told)
+        except ConfigurationError as error:
+            self._refused[question] = Absent(HoldReason.CONFIGURATION_ERROR, str(error))
+            return False
+
+
+def _exact_value(question: RawQuery, label: str) -> str | None:
+    """The value that a label must have, None where more than that is to be looked at."""
+    match [matcher for matcher in question.identity if matcher.label == label]:
+        case [Matcher(kind=MatchKind.EQUAL, value=value)]:
+            return value
+        case _:
+            return None
+
+
+def _within(samples: tuple[AnySample, ...], question: RawQuery) -> tuple[AnySample, ...]:
+    end = milliseconds(question.at)
+    begin = end - question.window * 1000
+    if samples and begin < milliseconds(samples[0].at) and milliseconds(samples[-1].at) <= end:
+        return samples
+    return tuple(sample for sample in samples if begin < milliseconds(sample.at) <= end)
