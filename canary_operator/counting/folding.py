@@ -5,14 +5,17 @@ about is not counted. The watermark moves, or nothing does.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from canary_operator.counting import replicas, watermark
+from canary_operator.counting import growing, replicas, watermark
+from canary_operator.counting.growing import Gain, Origin, Step
 from canary_operator.counting.tallies import (
     Arm,
+    Cell,
     Counted,
     Counter,
+    Counts,
     Cursor,
     Epoch,
     Folded,
@@ -54,16 +57,6 @@ class _Span:
     def tick_end(self, at_ms: int) -> int:
         """The end of the tick for a point; one that comes late counts in the first tick that is still open."""
         return max(-(-at_ms // self.grid_ms) * self.grid_ms, self.after_ms + self.grid_ms)
-
-
-@dataclass(frozen=True, slots=True)
-class _Origin:
-    """Where a process comes from: its birth and its restarts in milliseconds, and whether all since was asked for."""
-
-    born_ms: int | None
-    restarts: tuple[tuple[int, int], ...]
-    asked_from_ms: int
-    first_ms: int
 
 
 def begin(epoch: Epoch, earlier: State | None = None) -> State:
@@ -109,16 +102,18 @@ def fold(state: State, reading: Reading, epoch: Epoch, rules: Rules) -> Folded |
         asked_ms=_asked(state, reading),
         watermark_ms=state.watermark_ms if span.watermark_ms is None else span.watermark_ms,
     )
-    return _count(state, reading, epoch, _Taking(followed, span, rules))
+    patience = None if interval is None else watermark.GONE_INTERVALS * interval
+    return _count(state, reading, epoch, _Taking(followed, span, rules, patience))
 
 
 @dataclass(frozen=True, slots=True)
 class _Taking:
-    """Which scrapes are taken, and what span is counted."""
+    """Which scrapes are taken, what span is counted, and how long counters that do not fit are waited for."""
 
     followed: Mapping[str, tuple[Target, ...]]
     span: _Span
     rules: Rules
+    patience_ms: int | None
 
 
 def _refused(state: State, reading: Reading, rules: Rules) -> Absent | None:
@@ -176,37 +171,82 @@ def _asked(state: State, reading: Reading) -> tuple[int, int]:
 
 
 def _count(state: State, reading: Reading, epoch: Epoch, taking: _Taking) -> Folded:
-    span = taking.span
     cursors = dict(state.cursors)
-    grown: dict[Arm, dict[int, Tally]] = {arm: defaultdict(Tally) for arm in Arm}
+    gains: list[tuple[int, Cell]] = []
     unbased = state.unbased
     for arm, selection in reading.arms.items():
-        for counter in selection.counters:
-            origin = _origin(state, reading.pods.get(counter.pod), epoch.born(arm), taking, counter)
-            for point in _new_points(counter, cursors.get(counter.key), taking):
-                before = cursors.get(counter.key)
-                cursors[counter.key] = Cursor(point.at_ms, point.total, point.bad)
-                if point.at_ms <= span.start_ms:
-                    continue
-                growth = _growth(before, point, origin) if before else _birth(point, origin, span.start_ms)
-                unbased += growth is None
-                grown[arm][span.tick_end(point.at_ms)] += growth or Tally()
-    ends = sorted({end for ticks in grown.values() for end, tally in ticks.items() if tally.total})
-    ticks = tuple(Tick(end / 1000, grown[Arm.CANARY][end], grown[Arm.STABLE][end]) for end in ends)
+        for group in _groups(selection.counters):
+            pod, stratum = group[0].pod, group[0].stratum
+            origin = _origin(state, reading.pods.get(pod), epoch.born(arm), taking, group[0])
+            for at_ms, gain in _gains(group, cursors, origin, taking):
+                gains.append((taking.span.tick_end(at_ms), Cell(arm, pod, stratum, gain.tally)))
+                unbased += gain.unbased
+    ticks = _ticks(gains)
     after = replace(
         state,
         cursors=cursors,
         targets=_targets(state, taking),
-        canary=_counted(state.canary, grown[Arm.CANARY]),
-        stable=_counted(state.stable, grown[Arm.STABLE]),
+        canary=_counted(state.canary, [(tick.end, tick.canary) for tick in ticks]),
+        stable=_counted(state.stable, [(tick.end, tick.stable) for tick in ticks]),
         unbased=unbased,
     )
     return Folded(after, ticks)
 
 
-def _counted(before: Counted, grown: Mapping[int, Tally]) -> Counted:
-    ends = [end for end, tally in grown.items() if tally.total]
-    return Counted(sum(grown.values(), before.tally), max(ends)) if ends else before
+def _groups(counters: Iterable[Counter]) -> Iterable[tuple[Counter, ...]]:
+    """Counters that gain together: those of one process whose bad requests have a metric of their own."""
+    groups: dict[str, list[Counter]] = defaultdict(list)
+    for counter in counters:
+        groups[counter.key if counter.counts is Counts.SORTED else counter.target].append(counter)
+    return [tuple(each) for each in groups.values()]
+
+
+def _gains(
+    group: Sequence[Counter], cursors: dict[str, Cursor], origin: Origin, taking: _Taking
+) -> Iterator[tuple[int, Gain]]:
+    """What each scrape after the start brought, by time; the cursors are moved to what was taken."""
+    scrapes: dict[int, list[tuple[Counter, Point]]] = defaultdict(list)
+    for counter in group:
+        for point in _new_points(counter, cursors.get(counter.key), taking):
+            scrapes[point.at_ms].append((counter, point))
+    for at_ms, points in sorted(scrapes.items()):
+        steps = [Step(counter, point, cursors.get(counter.key)) for counter, point in points]
+        gain = _gain(steps, origin, taking) if at_ms > origin.start_ms else Gain(Tally())
+        if gain is None:
+            continue
+        if gain.anew:
+            cursors.update({each.key: Cursor(at_ms, 0, 0) for each in group if each.key in cursors})
+        cursors.update({counter.key: Cursor(at_ms, point.total, point.bad) for counter, point in points})
+        if at_ms > origin.start_ms:
+            yield at_ms, gain
+
+
+def _gain(steps: Sequence[Step], origin: Origin, taking: _Taking) -> Gain | None:
+    if steps[0].counter.counts is Counts.SORTED:
+        return growing.alone(steps[0], origin)
+    return growing.together(steps, origin, taking.patience_ms)
+
+
+def _ticks(gains: Iterable[tuple[int, Cell]]) -> tuple[Tick, ...]:
+    sums: dict[int, dict[tuple[Arm, str, str], Tally]] = defaultdict(lambda: defaultdict(Tally))
+    for end, cell in gains:
+        if cell.tally.total:
+            sums[end][cell.arm, cell.pod, cell.stratum] += cell.tally
+    return tuple(_tick(end, parts) for end, parts in sorted(sums.items()))
+
+
+def _tick(end: int, parts: Mapping[tuple[Arm, str, str], Tally]) -> Tick:
+    ordered = sorted(parts.items(), key=lambda item: (item[0][0].value, *item[0][1:]))
+    cells = tuple(Cell(*place, tally) for place, tally in ordered)
+    both = {arm: sum((cell.tally for cell in cells if cell.arm is arm), Tally()) for arm in Arm}
+    return Tick(end / 1000, both[Arm.CANARY], both[Arm.STABLE], cells)
+
+
+def _counted(before: Counted, grown: Iterable[tuple[float, Tally]]) -> Counted:
+    some = [(end, tally) for end, tally in grown if tally.total]
+    if not some:
+        return before
+    return Counted(sum((tally for _, tally in some), before.tally), milliseconds(max(end for end, _ in some)))
 
 
 def _targets(state: State, taking: _Taking) -> Mapping[str, Target]:
@@ -232,38 +272,16 @@ def _new_points(counter: Counter, cursor: Cursor | None, taking: _Taking) -> Ite
             yield point
 
 
-def _origin(state: State, pod: Pod | None, born: float | None, taking: _Taking, counter: Counter) -> _Origin:
+def _origin(state: State, pod: Pod | None, born: float | None, taking: _Taking, counter: Counter) -> Origin:
     births = [milliseconds(each) for each in (born, pod.started if pod else None) if each is not None]
     skew = milliseconds(taking.rules.clock_skew_seconds)
     # A restart lies between a moment before which the process was the old one, and one after which it is the new.
     restarts = [milliseconds(each) for each in (pod.restarts if pod else ())]
     assert state.asked_ms is not None
-    return _Origin(
+    return Origin(
         born_ms=max(births, default=None),
         restarts=tuple((each - skew, each + _KUBERNETES_RESOLUTION_MS + skew) for each in restarts),
         asked_from_ms=state.asked_ms[0],
         first_ms=taking.followed[counter.target][0].first_ms,
+        start_ms=state.start_ms,
     )
-
-
-def _growth(before: Cursor, point: Point, origin: _Origin) -> Tally:
-    """What a counter gained; after a restart all of its value is new."""
-    fell = point.total < before.total or point.bad < before.bad or point.total - point.bad < before.total - before.bad
-    restarted = any(before.at_ms < earliest and point.at_ms >= latest for earliest, latest in origin.restarts)
-    if fell or restarted:
-        return Tally(point.bad, point.total)
-    return Tally(point.bad - before.bad, point.total - before.total)
-
-
-def _birth(point: Point, origin: _Origin, start_ms: int) -> Tally | None:
-    """What the first value of a counter says: all of it, or nothing that could be told from what is older."""
-    whole = Tally(point.bad, point.total)
-    if point.at_ms > origin.first_ms:
-        # Its process was scraped before, without it.
-        return whole
-    begun = [earliest for earliest, latest in origin.restarts if latest <= point.at_ms]
-    births = [*begun, *([origin.born_ms] if origin.born_ms is not None else [])]
-    if births and (max(births) >= start_ms or max(births) >= origin.asked_from_ms):
-        # It is younger than the epoch; or nobody has scraped it since it began, and all is of this version.
-        return whole
-    return None

@@ -24,6 +24,12 @@ def bound(text: str) -> float | None:
     return float(text) if _NUMBER.fullmatch(text) else None
 
 
+def have(series: Iterable[Series], threshold: float) -> bool:
+    """Whether every histogram has this bound, and one at all."""
+    histograms = _by_histogram(series)
+    return bool(histograms) and all(threshold in buckets for buckets in histograms.values())
+
+
 def pairs(series: Iterable[Series], threshold: float) -> tuple[tuple[Series, Series], ...]:
     """For each histogram its series of all observations and its series of those within the threshold.
 

@@ -4,11 +4,11 @@ Law: a pattern means what it means to Prometheus (anchored, ``.`` matches all) o
 patterns by backtracking, so only such are taken as cannot be made slow: a user writes them, all Rollouts wait.
 """
 
-import enum
 import re
-from dataclasses import dataclass
+from typing import assert_never
 
 from canary_operator.errors import ConfigurationError
+from canary_operator.model.indicator import Matcher, MatchKind
 
 _MAX_PATTERN = 256
 _MAX_VALUE = 1024
@@ -26,27 +26,6 @@ _TOKEN = re.compile(
 )
 
 
-class Operator(enum.Enum):
-    """The four comparisons of PromQL."""
-
-    EQUAL = "="
-    NOT_EQUAL = "!="
-    MATCHES = "=~"
-    MATCHES_NOT = "!~"
-
-
-@dataclass(frozen=True, slots=True)
-class Matcher:
-    """One condition on one label, such as ``status=~"5.."``."""
-
-    name: str
-    operator: Operator
-    value: str
-
-    def __str__(self) -> str:
-        return f'{self.name}{self.operator.value}"{self.value}"'
-
-
 def holds(matcher: Matcher, value: str) -> bool:
     """Whether a label value (empty for a label that is absent) is meant.
 
@@ -54,24 +33,31 @@ def holds(matcher: Matcher, value: str) -> bool:
 
         ConfigurationError: if the pattern is not supported, or the value is too long to be looked at safely.
     """
-    match matcher.operator:
-        case Operator.EQUAL:
+    match matcher.kind:
+        case MatchKind.EQUAL:
             return value == matcher.value
-        case Operator.NOT_EQUAL:
+        case MatchKind.NOT_EQUAL:
             return value != matcher.value
-        case Operator.MATCHES:
+        case MatchKind.REGEX:
             return _matches(matcher, value)
-        case Operator.MATCHES_NOT:
+        case MatchKind.NOT_REGEX:
             return not _matches(matcher, value)
+        case never:
+            assert_never(never)
+
+
+def written(matcher: Matcher) -> str:
+    """The matcher for a message, such as ``status=~"5.."``."""
+    return f'{matcher.label}{matcher.kind.value}"{matcher.value}"'
 
 
 def _matches(matcher: Matcher, value: str) -> bool:
     if len(value) > _MAX_VALUE:
-        raise ConfigurationError(f"{matcher}: a label value has more than {_MAX_VALUE} characters")
+        raise ConfigurationError(f"{written(matcher)}: a label value has more than {_MAX_VALUE} characters")
     try:
         return re.fullmatch(_checked(matcher.value), value, re.ASCII | re.DOTALL) is not None
     except re.error as error:
-        raise ConfigurationError(f"{matcher}: {error}") from None
+        raise ConfigurationError(f"{written(matcher)}: {error}") from None
 
 
 def _checked(pattern: str) -> str:

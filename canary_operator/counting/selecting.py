@@ -1,4 +1,4 @@
-"""An answer of Prometheus becomes counters: which series count, which of them are bad, which process they are of.
+"""Series of Prometheus become counters: which of them count, which are bad, which process they are of.
 
 Law: what cannot be counted without inventing something is refused with a ConfigurationError that names it; a
 sample that is no count (NaN, infinite, negative) is as good as not scraped.
@@ -9,14 +9,13 @@ import hashlib
 import math
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from canary_operator.counting import histograms, matching
-from canary_operator.counting.matching import Matcher, Operator
 from canary_operator.counting.tallies import (
-    Arm,
     Counter,
+    Counts,
     LeftOut,
     Point,
     Rules,
@@ -25,8 +24,8 @@ from canary_operator.counting.tallies import (
     milliseconds,
 )
 from canary_operator.errors import ConfigurationError
-from canary_operator.model.samples import Absent, Answer, ResultKind, Sample, Series
-from canary_operator.model.verdict import HoldReason
+from canary_operator.model.indicator import Events, Matcher, MatchKind
+from canary_operator.model.samples import Sample, Series
 
 # Labels that say which process was scraped. A label too few merges two processes and would take the one's first
 # error for a birth in the other; a label too many only loses a first value.
@@ -38,73 +37,31 @@ _PROBE = re.compile(r"(?:[A-Z]+ )?/(?:healthz|readyz|livez|ready|live|health|met
 # Up to here a float64 holds every whole number.
 _LARGEST = 2**53
 _SHOWN = 10
+_ALL = {Events.BAD: "every request would be bad", Events.GOOD: "no request could be bad"}
+_PAIRS = {Events.BAD: (Counts.ALL, Counts.BAD), Events.GOOD: (Counts.UNLESS_GOOD, Counts.GOOD)}
 
 Labels = Mapping[str, str]
+Choices = Sequence[Sequence[Matcher]]
 
 
 @dataclass(frozen=True, slots=True)
-class Ratio:
-    """Requests by label. ``bad`` is what the bad selector adds to the selector of the total."""
-
-    bad: tuple[Matcher, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Latency:
-    """Requests of a histogram; bad is slower than the threshold, in the unit of its buckets."""
-
-    threshold: float
-
-
-Indicator = Ratio | Latency
-
-
-@dataclass(frozen=True, slots=True)
-class _Raw:
-    """One counter before replicas are united: labels, and (time, total, bad) by time."""
+class Raw:
+    """One counter before replicas are united: its labels, and (time, total, bad) by time."""
 
     labels: Labels
     values: tuple[tuple[int, int, int], ...]
+    counts: Counts = Counts.SORTED
 
 
-def split(answer: Answer, label: str, values: Mapping[str, Arm]) -> dict[Arm, Answer]:
-    """Part an answer by the label that tells the versions apart; series of other versions are dropped."""
-    parts: dict[Arm, list[Series]] = {arm: [] for arm in values.values()}
-    for series in answer.series:
-        arm = values.get(dict(series.labels).get(label, ""))
-        if arm is not None:
-            parts[arm].append(series)
-    return {arm: Answer(answer.kind, tuple(series)) for arm, series in parts.items()}
+def select(raws: Sequence[Raw], rules: Rules, up: Iterable[Series] = ()) -> Selection:
+    """Unite the replicas of each counter, and tell when each process was scraped.
 
+    Raises:
 
-def select(answer: Answer, indicator: Indicator, rules: Rules, up: Answer | None = None) -> Selection | Absent:
-    """The counters of one arm.
-
-    Args:
-
-        answer: raw samples (a range selector) of the total's series, or of a histogram's buckets.
-
-        up: raw samples of the same targets' ``up``, if at hand. They tell a process without requests from one that
-            was not scraped.
-
-    Returns: the selection, empty if the answer is; or an Absent with CONFIGURATION_ERROR.
+        ConfigurationError: if a series names no process.
     """
-    try:
-        return _select(answer, indicator, rules, up)
-    except ConfigurationError as error:
-        return Absent(HoldReason.CONFIGURATION_ERROR, str(error))
-
-
-def _select(answer: Answer, indicator: Indicator, rules: Rules, up: Answer | None) -> Selection:
-    if answer.kind is not ResultKind.MATRIX:
-        raise ConfigurationError(f"counting needs raw samples, and the query returns a {answer.kind.value}")
-    match indicator:
-        case Ratio():
-            raws = list(_ratio(answer.series, indicator))
-        case Latency():
-            raws = list(_latency(answer.series, indicator))
     counters, scrapes = _united(raws, rules)
-    for series in up.series if up else ():
+    for series in up:
         labels = dict(series.labels)
         seen = [Scrape(milliseconds(one.at), _replica(labels, rules)) for one in series.samples if one.value == 1]
         scrapes.setdefault(_target(labels), set()).update(seen)
@@ -119,40 +76,73 @@ def _by_time(one: Scrape | Point) -> tuple[int, str]:
     return one.at_ms, one.replica
 
 
-def _ratio(series: Iterable[Series], ratio: Ratio) -> Iterator[_Raw]:
-    if not ratio.bad:
-        raise ConfigurationError("the bad selector adds nothing to the total's: every request would be bad")
+def picked(series: Iterable[Series], choices: Choices, events: Events) -> Iterator[Raw]:
+    """Requests of one metric, sorted by their own labels.
+
+    Args:
+
+        choices: a series is of the part if all matchers of one choice hold; none: it never is.
+
+    Raises:
+
+        ConfigurationError: if a choice asks for nothing, or for a label that a process does not have.
+    """
+    if not all(choices):
+        raise ConfigurationError(f"the {events.value} selector adds nothing to the total's: {_ALL[events]}")
     labelled = [(dict(one.labels), one.samples) for one in series]
-    _demand_labels([labels for labels, _ in labelled], ratio)
+    _demand_labels([labels for labels, _ in labelled], [matcher for choice in choices for matcher in choice], events)
     for labels, samples in labelled:
-        bad = all(matching.holds(matcher, labels.get(matcher.name, "")) for matcher in ratio.bad)
-        counts = _counts(samples)
-        yield _Raw(labels, tuple((at, total, total if bad else 0) for at, total in sorted(counts.items())))
+        chosen = any(all(matching.holds(each, labels.get(each.label, "")) for each in choice) for choice in choices)
+        bad = chosen is (events is Events.BAD)
+        yield Raw(labels, tuple((at, total, total if bad else 0) for at, total in sorted(_counts(samples).items())))
 
 
-def _demand_labels(series: Iterable[Labels], ratio: Ratio) -> None:
-    """Refuse a bad selector on a label that a process does not have: it would find no errors, or nothing else."""
+def _demand_labels(series: Iterable[Labels], matchers: Iterable[Matcher], events: Events) -> None:
+    """Refuse a selector on a label that a process does not have: it would find nothing, or everything."""
     by_target: dict[str, set[str]] = defaultdict(set)
     for labels in series:
         by_target[_target(labels)].update(labels)
-    for matcher in ratio.bad:
-        absent_is_meant = matcher.operator is Operator.EQUAL and not matcher.value
+    for matcher in matchers:
+        absent_is_meant = matcher.kind is MatchKind.EQUAL and not matcher.value
         for names in by_target.values():
-            if matcher.name not in names and not absent_is_meant:
+            if matcher.label not in names and not absent_is_meant:
                 has = ", ".join(sorted(names - {"__name__"})[:_SHOWN])
                 raise ConfigurationError(
-                    f'the bad selector asks for {matcher}, and the live total has no label "{matcher.name}": '
-                    f"it has {has}"
+                    f"the {events.value} selector asks for {matching.written(matcher)}, and the live total has no "
+                    f'label "{matcher.label}": it has {has}'
                 )
 
 
-def _latency(series: Iterable[Series], latency: Latency) -> Iterator[_Raw]:
-    for all_requests, within in histograms.pairs(series, latency.threshold):
+def paired(total: Iterable[Series], part: Iterable[Series], events: Events) -> Iterator[Raw]:
+    """Requests of one metric, and the bad or the good ones among them as another metric counts them.
+
+    Raises:
+
+        ConfigurationError: if no process has both.
+    """
+    whole, own = _PAIRS[events]
+    labelled = [(dict(one.labels), one.samples, whole) for one in total]
+    parts = [(dict(one.labels), one.samples, own) for one in part]
+    targets, part_targets = ({_target(labels) for labels, _, _ in each} for each in (labelled, parts))
+    if targets and part_targets and not targets & part_targets:
+        raise ConfigurationError(f"the {events.value} requests and all requests are counted by different processes")
+    for labels, samples, what in (*labelled, *parts):
+        yield Raw(labels, tuple((at, count, 0) for at, count in sorted(_counts(samples).items())), what)
+
+
+def slower(series: Iterable[Series], threshold: float) -> Iterator[Raw]:
+    """Requests of a classic histogram; those over the threshold are bad.
+
+    Raises:
+
+        ConfigurationError: if the threshold is no bucket of a live histogram.
+    """
+    for all_requests, within in histograms.pairs(series, threshold):
         totals, fast = _counts(all_requests.samples), _counts(within.samples)
         # Only scrapes that brought both: else a late half would look like slow requests. A process that does not
         # read its buckets at one moment may report more fast requests than requests.
         values = [(at, totals[at], totals[at] - fast[at]) for at in sorted(totals.keys() & fast.keys())]
-        yield _Raw(dict(all_requests.labels), tuple(each for each in values if each[2] >= 0))
+        yield Raw(dict(all_requests.labels), tuple(each for each in values if each[2] >= 0))
 
 
 def _counts(samples: Iterable[Sample]) -> dict[int, int]:
@@ -169,22 +159,36 @@ def _counts(samples: Iterable[Sample]) -> dict[int, int]:
     return counts
 
 
-def _united(raws: Iterable[_Raw], rules: Rules) -> tuple[tuple[Counter, ...], dict[str, set[Scrape]]]:
+def _united(raws: Iterable[Raw], rules: Rules) -> tuple[tuple[Counter, ...], dict[str, set[Scrape]]]:
     points: dict[str, list[Point]] = defaultdict(list)
-    of: dict[str, tuple[str, str]] = {}
+    of: dict[str, tuple[str, str, Counts, str]] = {}
     scrapes: dict[str, set[Scrape]] = defaultdict(set)
     for raw in raws:
         target, replica = _target(raw.labels), _replica(raw.labels, rules)
         scrapes[target].update(Scrape(at, replica) for at, _, _ in raw.values)
-        if _probes(raw.labels):
+        if _probes(raw):
             continue
-        key = _digest((name, value) for name, value in raw.labels.items() if name not in rules.replica_labels)
+        key = _key(raw, rules)
         points[key].extend(Point(at, total, bad, replica) for at, total, bad in raw.values)
-        of[key] = (target, raw.labels.get("pod", ""))
-    counters = [
-        Counter(key, *of[key], tuple(sorted(each, key=_by_time))) for key, each in sorted(points.items()) if each
-    ]
+        of[key] = (target, raw.labels.get("pod", ""), raw.counts, _stratum(raw, rules))
+    counters: list[Counter] = []
+    for key, each in sorted(points.items()):
+        target, pod, counts, stratum = of[key]
+        if each:
+            counters.append(Counter(key, target, pod, tuple(sorted(each, key=_by_time)), counts, stratum))
     return tuple(counters), scrapes
+
+
+def _key(raw: Raw, rules: Rules) -> str:
+    own = [(name, value) for name, value in raw.labels.items() if name not in rules.replica_labels]
+    # A series may be all requests and a part of them at once.
+    return _digest(own if raw.counts is Counts.SORTED else [*own, ("", raw.counts.value)])
+
+
+def _stratum(raw: Raw, rules: Rules) -> str:
+    # What is paired is known of whole processes only.
+    names = rules.stratify_by if raw.counts is Counts.SORTED else ()
+    return ",".join(f'{name}="{raw.labels.get(name, "")}"' for name in names)
 
 
 def _replica(labels: Labels, rules: Rules) -> str:
@@ -206,17 +210,20 @@ def _digest(labels: Iterable[tuple[str, str]]) -> str:
     return base64.urlsafe_b64encode(hashlib.blake2b(text.encode(), digest_size=9).digest()).decode()
 
 
-def _probes(labels: Labels) -> tuple[str, ...]:
+def _paths(raw: Raw) -> tuple[str, ...]:
+    # Of a pair both would have to be without their probes, and one of them may have no such label.
+    return tuple(name for name in PATH_LABELS if name in raw.labels and raw.counts is Counts.SORTED)
+
+
+def _probes(raw: Raw) -> tuple[str, ...]:
     """The labels by which this series is one of probes or scrapes."""
-    return tuple(
-        f'{name}="{labels[name]}"' for name in PATH_LABELS if name in labels and _PROBE.fullmatch(labels[name])
-    )
+    return tuple(f'{name}="{raw.labels[name]}"' for name in _paths(raw) if _PROBE.fullmatch(raw.labels[name]))
 
 
-def _left_out(raws: Iterable[_Raw]) -> LeftOut:
+def _left_out(raws: Iterable[Raw]) -> LeftOut:
     names: set[str] = set()
     values: set[str] = set()
     for raw in raws:
-        names.update(name for name in PATH_LABELS if name in raw.labels)
-        values.update(_probes(raw.labels))
+        names.update(_paths(raw))
+        values.update(_probes(raw))
     return LeftOut(tuple(sorted(names)), tuple(sorted(values)))

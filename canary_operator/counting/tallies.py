@@ -28,17 +28,37 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
+class Cell:
+    """The part of a tick that one pod of an arm brought in one stratum.
+
+    Args:
+
+        pod: its name, "" where the series name none, as those of a router.
+
+        stratum: as of ``Counter``.
+    """
+
+    arm: Arm
+    pod: str
+    stratum: str
+    tally: Tally
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
     """What the scrapes of one interval of the grid added; handed out once, when both arms are known up to its end.
 
     Args:
 
         end: the end of the interval, Unix seconds; the interval is open on the left.
+
+        cells: the same by arm, pod and stratum, in this order; those without a request are left out.
     """
 
     end: float
     canary: Tally
     stable: Tally
+    cells: tuple[Cell, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +116,15 @@ class Rules:
 
         replica_labels: labels that tell the replicas of one Prometheus apart. Not ``replica``, which applications use
             as well: a replica that is none would lose its requests.
+
+        stratify_by: labels by whose values a tick is parted, besides by pods.
     """
 
     tick_seconds: float = 15.0
     max_series: int = 2000
     clock_skew_seconds: float = 1.0
     replica_labels: tuple[str, ...] = ("prometheus_replica", "__replica__")
+    stratify_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,14 +145,38 @@ class Scrape:
     replica: str = ""
 
 
+class Counts(enum.Enum):
+    """What a counter counts.
+
+    ``SORTED``: requests, and its points say which are bad. The others are counted with all such counters of their
+    process, because bad requests have a metric of their own: ``ALL`` requests and the ``BAD`` ones among them, or
+    requests that are bad ``UNLESS_GOOD`` and the ``GOOD`` ones.
+    """
+
+    SORTED = "sorted"
+    ALL = "all"
+    BAD = "bad"
+    UNLESS_GOOD = "unless good"
+    GOOD = "good"
+
+
 @dataclass(frozen=True, slots=True)
 class Counter:
-    """One counter of one process, over all replicas; its points by time."""
+    """One counter of one process, over all replicas; its points by time.
+
+    Args:
+
+        counts: what it counts; the points of all but ``SORTED`` have no bad requests.
+
+        stratum: the values of the labels to stratify by, "" where there are none.
+    """
 
     key: str
     target: str
     pod: str
     points: tuple[Point, ...]
+    counts: Counts = Counts.SORTED
+    stratum: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +185,7 @@ class LeftOut:
 
     Args:
 
-        labels: labels that name a path and exist; without any, probes cannot be told apart and are counted.
+        labels: labels that name a path and exist; without any, or of two metrics, probes are counted.
 
         values: the values that were left out, sorted, such as ``path="/healthz"``.
     """
@@ -149,7 +196,7 @@ class LeftOut:
     def sentence(self) -> str:
         """One sentence for the status."""
         if not self.labels:
-            return "no label names a path, so probes and scrapes are counted as requests"
+            return "probes and scrapes are counted as requests: no label tells them apart"
         if not self.values:
             return f"no probes or scrapes among the requests (looked at {', '.join(self.labels)})"
         return f"left out: {', '.join(self.values)}"

@@ -2,17 +2,33 @@
 
 import json
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any
 
-from canary_operator.counting import folding, persisting, selecting, watermark
-from canary_operator.counting.matching import Matcher, Operator
-from canary_operator.counting.selecting import Latency, Ratio
+from canary_operator.counting import asking, folding, persisting, watermark
 from canary_operator.counting.tallies import Arm, Epoch, Folded, Reading, Rules, Selection, State, Tick
+from canary_operator.model.indicator import Events, Latency, Matcher, MatchKind, Ratio, Selector
 from tests.counting.world import START, World
 
 RULES = Rules()
-ERRORS = Ratio((Matcher("status", Operator.MATCHES, "5.."),))
-SLOW = Latency(0.5)
+TOTAL = Selector("http_requests_total")
+
+
+def bad(*matchers, events=Events.BAD):
+    return Ratio(events, (Selector(TOTAL.metric, matchers),), (TOTAL,))
+
+
+def slower(threshold):
+    return Latency(Selector("http_request_duration_seconds"), Decimal(threshold))
+
+
+def one_way(measure, answer, rules=RULES, up=None):
+    """What an answer with everything in it counts, by the first way that finds something."""
+    return asking.best([asking.read(way, [answer], rules, up) for way in asking.ways(measure)])
+
+
+ERRORS = bad(Matcher("status", MatchKind.REGEX, "5.."))
+SLOW = slower("0.5")
 EPOCH = Epoch(START, canary_born=START - 60, stable_born=START - 100_000)
 
 
@@ -21,7 +37,8 @@ def read(world, since, until, indicator=ERRORS, *, shuffled=False, restarts_know
     arms = {}
     for arm in Arm:
         answer = world.answer(arm, since, until, kind, shuffled=shuffled)
-        arms[arm] = selecting.select(answer, indicator, RULES, world.answer(arm, since, until, "up") if up else None)
+        seen = world.answer(arm, since, until, "up") if up else None
+        arms[arm] = one_way(indicator, answer, RULES, seen)
         assert isinstance(arms[arm], Selection), arms[arm]
     return Reading(arms, since, until, world.pods(until, restarts_known=restarts_known))
 

@@ -4,16 +4,14 @@ import dataclasses
 
 import pytest
 
-from canary_operator.counting import folding, selecting, watermark
-from canary_operator.counting.matching import Matcher, Operator
-from canary_operator.counting.selecting import Latency, Ratio
+from canary_operator.counting import folding, watermark
 from canary_operator.counting.tallies import Arm, Epoch, Folded, Pod, Reading, Rules, Tally
 from canary_operator.model.samples import Absent, Answer, ResultKind, Sample, Series
 from canary_operator.model.verdict import HoldReason
+from tests.counting.looking import ERRORS, SLOW, one_way
 
 START = 1005.0
 TIMES = (960.0, 975.0, 990.0, 1005.0, 1020.0, 1035.0, 1050.0, 1065.0, 1080.0, 1095.0)
-ERRORS = Ratio((Matcher("status", Operator.MATCHES, "5.."),))
 OLD = Pod(started=-100_000.0)
 RULES = Rules()
 
@@ -41,7 +39,7 @@ STABLE = matrix(series("1000 1010 1020 1030 1040 1050 1060 1070", pod="s"))
 
 def folded(canary, *, pods=None, seen=None, since=900.0, stable=STABLE, state=None, epoch=None, rules=RULES, by=ERRORS):
     epoch = epoch or Epoch(START, canary_born=950.0)
-    arms = {Arm.CANARY: selecting.select(canary, by, rules, seen), Arm.STABLE: selecting.select(stable, ERRORS, rules)}
+    arms = {Arm.CANARY: one_way(by, canary, rules, seen), Arm.STABLE: one_way(ERRORS, stable, rules)}
     reading = Reading(arms, since, 1070.0, {"s": OLD} | (pods or {}))
     return folding.fold(state or folding.begin(epoch), reading, epoch, rules)
 
@@ -146,13 +144,13 @@ def test_latency_is_what_is_over_the_bound_from_the_same_scrapes():
         series("0 0 0 0 5 10 15 20", le="0.1"),
     )
 
-    assert folded(buckets, by=Latency(0.5)).state.canary.tally == Tally(4, 40)
+    assert folded(buckets, by=SLOW).state.canary.tally == Tally(4, 40)
 
 
 def test_a_scrape_of_which_half_has_arrived_waits():
     buckets = matrix(series("0 0 0 0 10 20 30 40", le="0.5"), series("0 0 0 0 10 20 30 .", le="+Inf"))
 
-    assert folded(buckets, by=Latency(0.5)).state.canary.tally == Tally(0, 30)
+    assert folded(buckets, by=SLOW).state.canary.tally == Tally(0, 30)
 
 
 def test_ticks_lie_on_a_grid_and_hold_both_arms():
@@ -307,7 +305,7 @@ def test_a_new_epoch_forgets_what_is_younger_than_its_start():
 
 def test_the_canary_alone_is_counted_where_nothing_is_compared():
     epoch = Epoch(START, canary_born=950.0)
-    arms = {Arm.CANARY: selecting.select(matrix(series(". . . . 5 6 7 9")), ERRORS, RULES)}
+    arms = {Arm.CANARY: one_way(ERRORS, matrix(series(". . . . 5 6 7 9")))}
 
     answer = folding.fold(folding.begin(epoch), Reading(arms, 900.0, 1070.0), epoch, RULES)
 

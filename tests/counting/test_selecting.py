@@ -1,11 +1,9 @@
 import pytest
 
-from canary_operator.counting import selecting
 from canary_operator.counting.histograms import as_buckets, read_native
-from canary_operator.counting.matching import Matcher, Operator
-from canary_operator.counting.selecting import Latency, Ratio
-from canary_operator.counting.tallies import Arm, LeftOut, Point, Rules, Selection
+from canary_operator.counting.tallies import LeftOut, Point, Selection
 from canary_operator.errors import ConfigurationError
+from canary_operator.model.indicator import Matcher, MatchKind
 from canary_operator.model.samples import (
     Absent,
     Answer,
@@ -17,8 +15,7 @@ from canary_operator.model.samples import (
     Series,
 )
 from canary_operator.model.verdict import HoldReason
-
-ERRORS = Ratio((Matcher("status", Operator.MATCHES, "5.."),))
+from tests.counting.looking import ERRORS, bad, one_way, slower
 
 
 def one(*values, **labels):
@@ -28,7 +25,7 @@ def one(*values, **labels):
 
 
 def select(*series, by=ERRORS, kind=ResultKind.MATRIX):
-    return selecting.select(Answer(kind, series), by, Rules())
+    return one_way(by, Answer(kind, series))
 
 
 def refused(*series, **how):
@@ -57,7 +54,7 @@ def test_one_series_with_the_label_speaks_for_its_process():
 
 
 def test_a_matcher_that_means_absence_needs_no_label():
-    ratio = Ratio((Matcher("ok", Operator.EQUAL, ""),))
+    ratio = bad(Matcher("ok", MatchKind.EQUAL, ""))
 
     (counter,) = select(one(3), by=ratio).counters
 
@@ -65,11 +62,11 @@ def test_a_matcher_that_means_absence_needs_no_label():
 
 
 def test_a_negative_matcher_on_an_absent_label_would_make_everything_bad_and_is_refused():
-    assert "status" in refused(one(1, code="200"), by=Ratio((Matcher("status", Operator.MATCHES_NOT, "2.."),)))
+    assert "status" in refused(one(1, code="200"), by=bad(Matcher("status", MatchKind.NOT_REGEX, "2..")))
 
 
 def test_a_bad_selector_that_adds_nothing_is_refused():
-    assert "every request would be bad" in refused(one(1), by=Ratio(()))
+    assert "every request would be bad" in refused(one(1), by=bad())
 
 
 def test_an_empty_answer_is_an_empty_selection():
@@ -139,13 +136,6 @@ def test_replicas_are_one_counter_with_points_of_both():
     assert [point.replica for point in counter.points] == ["a", "b"]
 
 
-def test_an_answer_is_split_by_the_versions_label():
-    series = [one(1, hash="x"), one(2, hash="y"), one(3, hash="other")]
-    parts = selecting.split(Answer(ResultKind.MATRIX, tuple(series)), "hash", {"x": Arm.CANARY, "y": Arm.STABLE})
-
-    assert {arm: part.series for arm, part in parts.items()} == {Arm.CANARY: (series[0],), Arm.STABLE: (series[1],)}
-
-
 @pytest.mark.parametrize(
     ("pattern", "value", "meant"),
     [
@@ -160,28 +150,28 @@ def test_an_answer_is_split_by_the_versions_label():
     ],
 )
 def test_patterns_are_anchored_as_prometheus_means_them(pattern, value, meant):
-    (counter,) = select(one(2, status=value), by=Ratio((Matcher("status", Operator.MATCHES, pattern),))).counters
+    (counter,) = select(one(2, status=value), by=bad(Matcher("status", MatchKind.REGEX, pattern))).counters
 
     assert counter.points[0].bad == (2 if meant else 0)
 
 
 @pytest.mark.parametrize("pattern", ["(a+)+", "(a*)*b", "a?" * 30, "(?i)x", "a{1,900}", "(", "x" * 300, "(?=a)", r"\1"])
 def test_patterns_that_could_be_slow_or_mean_something_else_are_refused(pattern):
-    assert refused(one(1, status="a" * 40), by=Ratio((Matcher("status", Operator.MATCHES, pattern),)))
+    assert refused(one(1, status="a" * 40), by=bad(Matcher("status", MatchKind.REGEX, pattern)))
 
 
 # --- histograms
 
 
 def test_a_threshold_that_is_no_bucket_names_the_buckets():
-    message = refused(one(1, le="0.1"), one(1, le="0.5"), one(1, le="+Inf"), by=Latency(0.3))
+    message = refused(one(1, le="0.1"), one(1, le="0.5"), one(1, le="+Inf"), by=slower("0.3"))
 
     assert message == "threshold 0.3 is no bucket of the live histogram: it has 0.1, 0.5, +Inf"
 
 
 def test_the_canarys_own_histogram_is_asked():
     message = refused(
-        one(1, le="0.5"), one(1, le="+Inf"), one(1, le="0.25", pod="q"), one(1, le="+Inf", pod="q"), by=Latency(0.5)
+        one(1, le="0.5"), one(1, le="+Inf"), one(1, le="0.25", pod="q"), one(1, le="+Inf", pod="q"), by=slower("0.5")
     )
 
     assert "it has 0.25, +Inf" in message
@@ -189,18 +179,18 @@ def test_the_canarys_own_histogram_is_asked():
 
 @pytest.mark.parametrize("text", ["0.5", "0.50", "5e-1", ".5"])
 def test_a_bound_is_a_number_however_it_is_written(text):
-    (counter,) = select(one(7, le=text), one(9, le="+Inf"), by=Latency(0.5)).counters
+    (counter,) = select(one(7, le=text), one(9, le="+Inf"), by=slower("0.5")).counters
 
     assert counter.points == (Point(15_000, 9, 2),)
 
 
 def test_a_histogram_without_infinity_and_series_without_a_bound_are_refused():
-    assert '+Inf"' in refused(one(7, le="0.5"), by=Latency(0.5))
-    assert "no bucket of a histogram" in refused(one(7), by=Latency(0.5))
+    assert '+Inf"' in refused(one(7, le="0.5"), by=slower("0.5"))
+    assert "no bucket of a histogram" in refused(one(7), by=slower("0.5"))
 
 
 def test_more_fast_requests_than_requests_are_no_scrape():
-    (counter,) = select(one(9, 9, le="0.5"), one(8, 10, le="+Inf"), by=Latency(0.5)).counters
+    (counter,) = select(one(9, 9, le="0.5"), one(8, 10, le="+Inf"), by=slower("0.5")).counters
 
     assert counter.points == (Point(30_000, 10, 1),)
 
@@ -213,9 +203,9 @@ NATIVE = [
 def test_a_native_histogram_is_read_where_the_bound_is_between_its_buckets():
     native = read_native({"pod": "p"}, NATIVE)
 
-    for threshold, bad in ((0.5, 3), (1.0, 1), (1.5, 1), (4.0, 0), (0.25, 10)):
-        selection = select(*as_buckets([native], threshold), by=Latency(threshold))
-        assert selection.counters[0].points == (Point(15_000, 10, bad),)
+    for threshold, slow in (("0.5", 3), ("1", 1), ("1.5", 1), ("4", 0), ("0.25", 10)):
+        selection = one_way(slower(threshold), Answer(ResultKind.MATRIX, (), (native,)))
+        assert selection.counters[0].points == (Point(15_000, 10, slow),)
 
 
 def test_a_native_histogram_is_refused_where_the_bound_cuts_a_bucket():
