@@ -1,13 +1,13 @@
 """An API server in memory, as far as the cycle needs one; it keeps the promises of cluster/api.py."""
 
 import copy
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import jsonpatch
 
 from canary_operator.cluster import kinds
-from canary_operator.cluster.api import Written, gate_body
+from canary_operator.cluster.api import Lack, Written, gate_body
 from canary_operator.cluster.kinds import Resource
 from canary_operator.cluster.store import Store
 from canary_operator.errors import ClusterUnavailable
@@ -19,12 +19,17 @@ Body = dict[str, Any]
 
 
 class ClusterInMemory:
-    """Objects by plural and name. What is in ``broken`` cannot be asked; every call is noted in ``calls``."""
+    """Objects by plural and name. What is in ``broken`` cannot be asked; every call is noted in ``calls``.
+
+    ``forbidden`` holds plurals of kinds that may not be read, ``missing`` those that are not installed.
+    """
 
     def __init__(self, store: Store) -> None:
         self.objects: dict[str, dict[str, Body]] = {}
         self.calls: list[str] = []
         self.broken: set[str] = set()
+        self.forbidden: set[str] = set()
+        self.missing: set[str] = set()
         self._store = store
         self._version = 100
 
@@ -32,7 +37,8 @@ class ClusterInMemory:
         """Store an object; the watch tells it at once."""
         self._version += 1
         body["metadata"] = {"uid": f"uid-{body['metadata']['name']}", "generation": 1, **body["metadata"]}
-        body["metadata"] |= {"resourceVersion": str(self._version), "creationTimestamp": "2026-09-14T10:00:00Z"}
+        body["metadata"] |= {"resourceVersion": str(self._version)}
+        body["metadata"].setdefault("creationTimestamp", "2026-09-14T10:00:00Z")
         self.objects.setdefault(kind.plural, {})[body["metadata"]["name"]] = body
         if told:
             self._store.put(kind, copy.deepcopy(body))
@@ -65,6 +71,21 @@ class ClusterInMemory:
             return Applied(Outcome.STALE)
         self.put(kinds.ROLLOUTS, body)
         return Applied(Outcome.APPLIED)
+
+    async def list_replica_sets(self, namespace: str, labels: Mapping[str, str]) -> tuple[Body, ...]:
+        self._asked("list_replica_sets")
+        return tuple(self.all(kinds.REPLICA_SETS))
+
+    async def pods(self, namespace: str) -> AsyncIterator[Body]:
+        self._asked("pods")
+        for body in self.all(kinds.PODS):
+            yield body
+
+    async def get_definition(self, resource: Resource, namespace: str, name: str) -> Body | Lack:
+        self._asked("get_definition")
+        if resource.plural in self.missing | self.forbidden:
+            return Lack.KIND if resource.plural in self.missing else Lack.RIGHT
+        return self.objects.get(resource.plural, {}).get(name, Lack.OBJECT)
 
     async def create_gate(self, ref: RolloutRef, rollout_uid: str) -> Written:
         return self._create("create_gate", kinds.CANARY_GATES, gate_body(ref, rollout_uid))

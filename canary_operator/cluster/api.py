@@ -6,7 +6,8 @@ was already there, one that may not be written. Only an API server that cannot b
 Law: every request is a row of calls.py. Nothing is judged here and nothing is repeated.
 """
 
-from collections.abc import Mapping, Sequence
+import enum
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -30,6 +31,7 @@ from canary_operator.cluster.transport import (
 from canary_operator.errors import ClusterRefused, ClusterUnavailable
 from canary_operator.model.decision import Applied, Outcome
 from canary_operator.model.gate import GateStatus
+from canary_operator.model.pods import POD_HASH_LABEL
 from canary_operator.model.rollout import Body, RolloutRef
 
 # Bounds the memory that one answer takes: 500 Rollouts are about 4 MB of JSON.
@@ -39,7 +41,6 @@ MANAGED_BY = "app.kubernetes.io/managed-by"
 # Argo's controller leaves runs of a foreign instance alone, its tools show them all the same.
 INSTANCE_ID = "argo-rollouts.argoproj.io/controller-instance-id"
 OURS = "canary-operator"
-_POD_HASH = "rollouts-pod-template-hash"
 
 Query = Sequence[tuple[str, str]]
 
@@ -62,6 +63,14 @@ class Listing:
 
     items: tuple[Body, ...]
     resource_version: str
+
+
+class Lack(enum.Enum):
+    """Why an object that was asked for by name is not there."""
+
+    OBJECT = "no object of this name"
+    KIND = "the kind is not installed"
+    RIGHT = "it may not be read"
 
 
 class Api:
@@ -96,8 +105,24 @@ class Api:
 
     async def list_replica_sets(self, namespace: str, labels: Mapping[str, str]) -> tuple[Body, ...]:
         """List the ReplicaSets of Rollouts whose labels match; the caller tells by owner whose they are."""
-        query = _selecting(labels, _POD_HASH)
+        query = _selecting(labels, POD_HASH_LABEL)
         return (await self._list(calls.LIST_REPLICA_SETS, namespace, query)).items
+
+    async def pods(self, namespace: str) -> AsyncIterator[Body]:
+        """Go through the pods of the namespace's Rollouts; no more than a page of them is in memory."""
+        async for page in self._pages(calls.LIST_PODS, namespace, _selecting({}, POD_HASH_LABEL)):
+            for body in page.get("items") or ():
+                yield body
+
+    async def get_definition(self, resource: Resource, namespace: str, name: str) -> Body | Lack:
+        """Read an object that defines an SLO, one of ``kinds.DEFINITIONS``."""
+        call = calls.GET_DEFINITION[resource]
+        reply = await self._transport.ask(call, _path(call, namespace, name))
+        if reply.status == 403:
+            return Lack.RIGHT
+        if reply.status == 404:
+            return Lack.OBJECT if _is_gone(reply) else Lack.KIND
+        return _granted(call, reply).document
 
     async def create_analysis_run(self, namespace: str, body: Body) -> Written:
         """Create a run, its status included; STALE if the name is taken."""
@@ -167,6 +192,13 @@ class Api:
 
     async def _list(self, call: Call, namespace: str | None, query: Query = ()) -> Listing:
         items: list[Body] = []
+        version = ""
+        async for page in self._pages(call, namespace, query):
+            items += page.get("items") or ()
+            version = page["metadata"]["resourceVersion"]
+        return Listing(tuple(items), version)
+
+    async def _pages(self, call: Call, namespace: str | None, query: Query) -> AsyncIterator[Body]:
         page: list[tuple[str, str]] = []
         while True:
             asked = [*query, ("limit", str(PAGE_SIZE)), *page]
@@ -175,10 +207,10 @@ class Api:
                 # The pages took longer than the API server keeps old versions.
                 raise ClusterUnavailable(f"list {call.resource.plural}: {reply.message}")
             document = _granted(call, reply).document
-            items += document.get("items") or ()
+            yield document
             proceed = document["metadata"].get("continue")
             if not proceed:
-                return Listing(tuple(items), document["metadata"]["resourceVersion"])
+                return
             page = [("continue", proceed)]
 
     async def _create(self, call: Call, namespace: str, body: Body, query: Query = ()) -> Written:

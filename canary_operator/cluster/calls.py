@@ -52,8 +52,11 @@ class Call:
 GET_ROLLOUT = Call(kinds.ROLLOUTS, Verb.GET, "re-read before every write: only the judged object is acted on")
 PATCH_ROLLOUT_STATUS = Call(kinds.ROLLOUTS, Verb.PATCH, "hold, release, promote, abort", subresource="status")
 LIST_REPLICA_SETS = Call(
-    kinds.REPLICA_SETS, Verb.LIST, "tell a rollback inside spec.rollbackWindow, never paused by Argo"
+    kinds.REPLICA_SETS,
+    Verb.LIST,
+    "tell a rollback inside spec.rollbackWindow, never paused by Argo, and since when a version can have counted",
 )
+LIST_PODS = Call(kinds.PODS, Verb.LIST, "restarts, crashes and images of both versions, and how many pods each has")
 CREATE_ANALYSIS_RUN = Call(kinds.ANALYSIS_RUNS, Verb.CREATE, "show a gated step in Argo's own tools")
 PATCH_ANALYSIS_RUN = Call(kinds.ANALYSIS_RUNS, Verb.PATCH, "keep that step live (the kind has no status subresource)")
 LIST_ANALYSIS_RUNS = Call(kinds.ANALYSIS_RUNS, Verb.LIST, "find our own old runs, which Argo does not see")
@@ -68,6 +71,10 @@ PATCH_GATE_STATUS = Call(
 CREATE_DECISION = Call(kinds.GATE_DECISIONS, Verb.CREATE, "record every decision")
 LIST_DECISIONS = Call(kinds.GATE_DECISIONS, Verb.LIST, "find the decisions that are past their retention")
 DELETE_DECISION = Call(kinds.GATE_DECISIONS, Verb.DELETE, "keep the trail within its retention")
+GET_DEFINITION = {
+    resource: Call(resource, Verb.GET, "an SLO that an SLOPolicy refers to by name, in its own namespace")
+    for resource in kinds.DEFINITIONS
+}
 LIST_WATCHED = {
     resource: Call(resource, Verb.LIST, "find updates and deletes that the watch has missed")
     for resource in kinds.WATCHED
@@ -77,6 +84,7 @@ CALLS: tuple[Call, ...] = (
     GET_ROLLOUT,
     PATCH_ROLLOUT_STATUS,
     LIST_REPLICA_SETS,
+    LIST_PODS,
     CREATE_ANALYSIS_RUN,
     PATCH_ANALYSIS_RUN,
     LIST_ANALYSIS_RUNS,
@@ -89,6 +97,7 @@ CALLS: tuple[Call, ...] = (
     CREATE_DECISION,
     LIST_DECISIONS,
     DELETE_DECISION,
+    *GET_DEFINITION.values(),
     *LIST_WATCHED.values(),
 )
 

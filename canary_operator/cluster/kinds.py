@@ -1,4 +1,4 @@
-"""The kinds of objects that the operator watches or writes.
+"""The kinds of objects that the operator watches, reads or writes.
 
 Law: names only. What is done to them stands in calls.py.
 """
@@ -42,7 +42,14 @@ SLO_POLICIES = Resource(OUR_GROUP, "v1alpha1", "slopolicies", "SLOPolicy")
 CANARY_GATES = Resource(OUR_GROUP, "v1alpha1", "canarygates", "CanaryGate")
 GATE_DECISIONS = Resource(OUR_GROUP, "v1alpha1", "gatedecisions", "GateDecision")
 REPLICA_SETS = Resource("apps", "v1", "replicasets", "ReplicaSet")
+PODS = Resource("", "v1", "pods", "Pod")
 EVENTS = Resource("", "v1", "events", "Event")
+SERVICE_LEVEL_OBJECTIVES = Resource("pyrra.dev", "v1alpha1", "servicelevelobjectives", "ServiceLevelObjective")
+PROMETHEUS_SERVICE_LEVELS = Resource("sloth.slok.dev", "v1", "prometheusservicelevels", "PrometheusServiceLevel")
+CONFIG_MAPS = Resource("", "v1", "configmaps", "ConfigMap")
 
 # Watched by kopf, listed again by the resync, kept by the store.
 WATCHED = (ROLLOUTS, ANALYSIS_TEMPLATES, CLUSTER_ANALYSIS_TEMPLATES, SLO_POLICIES, CANARY_GATES)
+
+# Read by name when an SLOPolicy names one, and never watched: most clusters have not installed them all.
+DEFINITIONS = (SERVICE_LEVEL_OBJECTIVES, PROMETHEUS_SERVICE_LEVELS, CONFIG_MAPS)

@@ -1,7 +1,7 @@
 """Everything known about one Rollout at one moment, put together for the engine.
 
-Law: what cannot be read becomes a text in its place, never an exception that stops others. The one question that
-the watch does not answer, whether a release is a rollback that Argo never pauses, is asked here.
+Law: what cannot be read becomes a text in its place, never an exception that stops others. What the watch does not
+tell, whether a release is a rollback that Argo never pauses and the facts that evidence needs, is asked for here.
 """
 
 import asyncio
@@ -13,19 +13,18 @@ import structlog
 
 from canary_operator.cluster import kinds
 from canary_operator.cluster.api import Api
+from canary_operator.cluster.gathering import Gatherer
+from canary_operator.cluster.replica_sets import ReplicaSets, rolls_back
 from canary_operator.cluster.store import Store, template_refs
 from canary_operator.errors import ClusterError, ConfigurationError
-from canary_operator.model import durations
 from canary_operator.model.decision import Snapshot
+from canary_operator.model.facts import SLORefKey
 from canary_operator.model.gate import GateStatus, parse_gate_status
 from canary_operator.model.policy import CanaryGateSpec, OptIn, SLOPolicySpec, parse_gate_spec
 from canary_operator.model.providers import ProviderAddresses
 from canary_operator.model.rollout import Body, Rollout, RolloutRef, TemplateRef
 
 log = structlog.get_logger()
-
-# Written by Argo on the ReplicaSets of experiments, which are no revisions.
-_EXPERIMENT = "experiment.argoproj.io/name"
 
 
 def snapshot(
@@ -70,7 +69,8 @@ class Reader:
         self._api = api
         self._addresses = addresses
         self._evaluation_interval = evaluation_interval
-        self._rollbacks: dict[RolloutRef, tuple[_Release, bool]] = {}
+        self._replica_sets = ReplicaSets(api)
+        self._gatherer = Gatherer(api, store, self._replica_sets)
         self._news: dict[RolloutRef, asyncio.Event] = {}
 
     async def read(self, ref: RolloutRef) -> Snapshot | None:
@@ -78,26 +78,21 @@ class Reader:
 
         Raises:
 
-            ClusterError: if what must be asked for, the Rollout again or its ReplicaSets, cannot be read.
+            ClusterError: if the Rollout must be asked for again and cannot be read.
         """
         found = self._known(ref)
         if found is not None and found.status.pending is not None:
             found = await self._read_again(ref)
         if found is None:
-            self._rollbacks.pop(ref, None)
+            self._replica_sets.forget(ref)
             unreadable = self._store.rollout(ref)
             if isinstance(unreadable, str):
                 log.warning("rollout_unreadable", rollout=str(ref), message=unreadable)
             return None
-        try:
-            rolls_back = await self._rolls_back(found.rollout)
-        except ClusterError as error:
-            # A gate that cannot tell gates: what was held for nothing is released once it can.
-            log.warning("replica_sets_unreadable", rollout=str(ref), message=str(error))
-            rolls_back = False
-        if not rolls_back:
+        if not _is_in_progress(found.rollout):
+            self._replica_sets.forget(ref)
             return found
-        return dataclasses.replace(found, rollout=dataclasses.replace(found.rollout, rolls_back=True))
+        return await self._with_facts(await self._with_rollback(found))
 
     async def moved_on(self, judged: Snapshot) -> None:
         """Wait until this is no longer what must be judged: the release has moved on, or a person wants otherwise.
@@ -130,20 +125,39 @@ class Reader:
         self._store.put(kinds.ROLLOUTS, body)
         return self._known(ref)
 
-    async def _rolls_back(self, rollout: Rollout) -> bool:
-        release = _release(rollout, self._store.rollout_body(rollout.ref) or {})
-        if release is None:
-            self._rollbacks.pop(rollout.ref, None)
-            return False
-        known = self._rollbacks.get(rollout.ref)
-        if known is not None and known[0] == release:
-            return known[1]
-        replica_sets = await self._api.list_replica_sets(rollout.ref.namespace, release.labels)
-        own = [body for body in replica_sets if _is_owned(body, release.uid)]
-        answer = rolls_back(own, release.pod_hash, release.stable_hash, release.window)
-        if answer is not None:
-            self._rollbacks[rollout.ref] = (release, answer)
-        return bool(answer)
+    async def _with_rollback(self, found: Snapshot) -> Snapshot:
+        rollout, body = found.rollout, self._store.rollout_body(found.rollout.ref) or {}
+        window = ((body.get("spec") or {}).get("rollbackWindow") or {}).get("revisions") or 0
+        if window <= 0:
+            return found
+        try:
+            revisions = await self._replica_sets.created(rollout, _labels(body))
+        except ClusterError as error:
+            # A gate that cannot tell gates: what was held for nothing is released once it can.
+            log.warning("replica_sets_unreadable", rollout=str(rollout.ref), message=str(error))
+            return found
+        back = rolls_back(revisions, rollout.pod_hash, rollout.stable_hash, window)
+        return dataclasses.replace(found, rollout=dataclasses.replace(rollout, rolls_back=back))
+
+    async def _with_facts(self, found: Snapshot) -> Snapshot:
+        if not needs_evidence(found):
+            return found
+        labels = _labels(self._store.rollout_body(found.rollout.ref) or {})
+        facts = await self._gatherer.facts(found.rollout, labels, references(found))
+        return dataclasses.replace(found, facts=facts)
+
+
+def needs_evidence(found: Snapshot) -> bool:
+    """Whether judging this needs to know more than the watch tells: a release is in progress, and a policy judges."""
+    rollout = found.rollout
+    return bool(found.policies) and _is_in_progress(rollout) and not rollout.aborted and not rollout.rolls_back
+
+
+def references(found: Snapshot) -> frozenset[SLORefKey]:
+    """The objects in which the policies say that their objectives are defined."""
+    policies = (policy for policy in found.policies.values() if isinstance(policy, SLOPolicySpec))
+    named = (objective.slo_ref for policy in policies for objective in policy.objectives)
+    return frozenset(SLORefKey(ref.api_version, ref.kind, ref.name) for ref in named if ref is not None)
 
 
 def _is_same_matter(judged: Snapshot, known: Snapshot | None) -> bool:
@@ -153,55 +167,12 @@ def _is_same_matter(judged: Snapshot, known: Snapshot | None) -> bool:
     return same_release and (judged.opt_in, judged.gate_spec) == (known.opt_in, known.gate_spec)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Release:
-    """What the answer depends on; the ReplicaSets between two given ones never become more."""
-
-    uid: str
-    pod_hash: str
-    stable_hash: str
-    window: int
-    labels: Mapping[str, str]
+def _is_in_progress(rollout: Rollout) -> bool:
+    return bool(rollout.pod_hash and rollout.stable_hash) and rollout.pod_hash != rollout.stable_hash
 
 
-def rolls_back(replica_sets: list[Body], pod_hash: str, stable_hash: str, window: int) -> bool | None:
-    """Whether Argo takes the new version for a rollback inside the window; None while a ReplicaSet is missing.
-
-    Argo's rule: the new ReplicaSet is older than the stable one, and fewer than ``window`` lie strictly between.
-    """
-    created = {_hash(body): _created(body) for body in replica_sets if not _is_experiment(body)}
-    if pod_hash not in created or stable_hash not in created:
-        return None
-    new, stable = created[pod_hash], created[stable_hash]
-    between = sum(new < moment < stable for moment in created.values())
-    return new < stable and between < window
-
-
-def _release(rollout: Rollout, body: Body) -> _Release | None:
-    spec = body.get("spec") or {}
-    window = (spec.get("rollbackWindow") or {}).get("revisions") or 0
-    in_progress = rollout.pod_hash and rollout.stable_hash and rollout.pod_hash != rollout.stable_hash
-    if window <= 0 or not in_progress:
-        return None
-    # With a workloadRef the selector is the workload's; the owner tells the ReplicaSets apart anyway.
-    labels = (spec.get("selector") or {}).get("matchLabels") or {}
-    return _Release(rollout.fence.uid, rollout.pod_hash, rollout.stable_hash, window, labels)
-
-
-def _is_owned(body: Body, uid: str) -> bool:
-    return any(owner.get("uid") == uid for owner in body["metadata"].get("ownerReferences") or ())
-
-
-def _is_experiment(body: Body) -> bool:
-    return bool((body["metadata"].get("annotations") or {}).get(_EXPERIMENT))
-
-
-def _hash(body: Body) -> str:
-    return (body["metadata"].get("labels") or {}).get("rollouts-pod-template-hash") or ""
-
-
-def _created(body: Body) -> float:
-    return durations.parse_time(body["metadata"]["creationTimestamp"])
+def _labels(body: Body) -> Mapping[str, str]:
+    return ((body.get("spec") or {}).get("selector") or {}).get("matchLabels") or {}
 
 
 def _policies(store: Store, opt_in: OptIn, namespace: str) -> dict[str, SLOPolicySpec | str]:

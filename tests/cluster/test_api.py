@@ -17,7 +17,7 @@ import pytest
 from kubernetes.client import Configuration
 
 from canary_operator.cluster import calls, kinds
-from canary_operator.cluster.api import Api, gate_body
+from canary_operator.cluster.api import Api, Lack, gate_body
 from canary_operator.cluster.transport import Limits
 from canary_operator.errors import ClusterRefused, ClusterUnavailable
 from canary_operator.model.decision import Applied, Outcome
@@ -248,6 +248,48 @@ async def test_replica_sets_are_selected_by_label(api: Api, server: Server) -> N
     assert server.asked[0].query["labelSelector"] == ["rollouts-pod-template-hash,app=guestbook"]
 
 
+async def test_pods_are_read_page_by_page_and_only_those_of_rollouts(api: Api, server: Server) -> None:
+    server.answers = [
+        (200, {"metadata": {"continue": "more", "resourceVersion": "9"}, "items": [{"n": 1}]}),
+        (200, {"metadata": {"resourceVersion": "9"}, "items": [{"n": 2}]}),
+    ]
+
+    assert [body async for body in api.pods("shop")] == [{"n": 1}, {"n": 2}]
+    assert [asked.path for asked in server.asked] == ["/api/v1/namespaces/shop/pods"] * 2
+    assert [asked.query["labelSelector"] for asked in server.asked] == [["rollouts-pod-template-hash"]] * 2
+
+
+@pytest.mark.parametrize(
+    ("status", "answer", "lack"),
+    [
+        (404, NOT_FOUND, Lack.OBJECT),
+        (404, b"404 page not found", Lack.KIND),
+        (404, {"kind": "Status", "message": "the server could not find the requested resource"}, Lack.KIND),
+        (403, {"kind": "Status", "message": "may not", "details": {"name": "api"}}, Lack.RIGHT),
+    ],
+)
+async def test_why_a_definition_is_not_there_is_told(
+    api: Api, server: Server, status: int, answer: Any, lack: Lack
+) -> None:
+    server.answers = [(status, answer)]
+
+    assert await api.get_definition(kinds.SERVICE_LEVEL_OBJECTIVES, "shop", "api") is lack
+    assert server.asked[0].path == "/apis/pyrra.dev/v1alpha1/namespaces/shop/servicelevelobjectives/api"
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [(401, ClusterRefused), (400, ClusterRefused), (429, ClusterUnavailable), (503, ClusterUnavailable)],
+)
+async def test_a_definition_that_nobody_can_tell_about_is_an_exception(
+    api: Api, server: Server, status: int, error: type[Exception]
+) -> None:
+    server.answers = [(status, {"kind": "Status", "message": "not now"})]
+
+    with pytest.raises(error):
+        await api.get_definition(kinds.CONFIG_MAPS, "shop", "slos")
+
+
 async def test_a_gate_is_owned_but_not_controlled_by_its_rollout(api: Api, server: Server) -> None:
     server.answers = [(201, {"metadata": {"uid": "g"}})]
 
@@ -329,6 +371,9 @@ async def test_every_call_in_the_table_is_made_by_the_code_and_no_other(api: Api
     await api.create_decision("shop", {"metadata": {}})
     await api.list_decisions("shop")
     await api.delete_decision("shop", "d", "u")
+    assert [body async for body in api.pods("shop")] == []
+    for resource in kinds.DEFINITIONS:
+        await api.get_definition(resource, "shop", "slo")
     for resource in kinds.WATCHED:
         await api.list_watched(resource)
     server.answers = [(409, CONFLICT), (200, {"metadata": {}})]

@@ -1,17 +1,19 @@
 """Plan: what is found under the names a Rollout refers to; a gate that cannot be read; rollbacks in the window."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, cast
 
 import pytest
 
 from canary_operator.cluster import kinds
 from canary_operator.cluster.api import Api
-from canary_operator.cluster.snapshot import Reader, rolls_back, snapshot
+from canary_operator.cluster.snapshot import Reader, needs_evidence, references, snapshot
 from canary_operator.cluster.store import Store
 from canary_operator.errors import ClusterUnavailable
 from canary_operator.model.decision import Snapshot
+from canary_operator.model.facts import NO_FACTS, Births, SLORefKey
 from canary_operator.model.gate import GateStatus
+from canary_operator.model.pods import VersionPods
 from canary_operator.model.policy import CanaryGateSpec, SLOPolicySpec
 from canary_operator.model.providers import ProviderAddresses
 from canary_operator.model.rollout import RolloutRef, TemplateRef
@@ -20,6 +22,8 @@ Body = dict[str, Any]
 Builder = Callable[[], Body]
 
 REF = RolloutRef("shop", "guestbook")
+# 2026-09-14T10:00:00Z
+START = 1_789_380_000.0
 ADDRESSES = ProviderAddresses({"default": ("http://prometheus:9090",)})
 
 
@@ -98,12 +102,11 @@ def test_no_snapshot_of_what_is_not_there_or_cannot_be_read(store: Store) -> Non
     assert snapshot(store, RolloutRef("shop", "broken"), ADDRESSES, 15.0) is None
 
 
-def a_replica_set(pod_hash: str, minute: int, *, experiment: bool = False, owner: str = "") -> Body:
+def a_replica_set(pod_hash: str, minute: int, *, owner: str = "") -> Body:
     return {
         "metadata": {
             "creationTimestamp": f"2026-09-14T10:{minute:02}:00Z",
             "labels": {"rollouts-pod-template-hash": pod_hash},
-            "annotations": {"experiment.argoproj.io/name": "e"} if experiment else {},
             "ownerReferences": [{"uid": owner or "6f1c2c0e-0000-4000-8000-000000000001"}],
         }
     }
@@ -112,31 +115,13 @@ def a_replica_set(pod_hash: str, minute: int, *, experiment: bool = False, owner
 NEW, STABLE = "6c54544bf9", "7d8f9cbb44"
 
 
-@pytest.mark.parametrize(
-    ("replica_sets", "window", "expected"),
-    [
-        ([a_replica_set(NEW, 1), a_replica_set(STABLE, 5)], 1, True),
-        ([a_replica_set(NEW, 1), a_replica_set("between", 3), a_replica_set(STABLE, 5)], 1, False),
-        ([a_replica_set(NEW, 1), a_replica_set("between", 3), a_replica_set(STABLE, 5)], 2, True),
-        ([a_replica_set(NEW, 1), a_replica_set("e", 3, experiment=True), a_replica_set(STABLE, 5)], 1, True),
-        ([a_replica_set(NEW, 1), a_replica_set("same-second", 1), a_replica_set(STABLE, 5)], 1, True),
-        ([a_replica_set(NEW, 9), a_replica_set(STABLE, 5)], 3, False),
-        ([a_replica_set(STABLE, 5)], 3, None),
-        ([a_replica_set(NEW, 1)], 3, None),
-    ],
-)
-def test_a_rollback_is_an_older_replica_set_with_few_between(
-    replica_sets: list[Body], window: int, expected: bool | None
-) -> None:
-    assert rolls_back(replica_sets, NEW, STABLE, window) is expected
-
-
 class ReplicaSets:
-    """Stands where the Api stands, and counts."""
+    """Stands where the Api stands, and counts; there are no pods."""
 
     def __init__(self, *bodies: Body) -> None:
         self.bodies = bodies
         self.asked: list[tuple[str, Mapping[str, str]]] = []
+        self.pods_asked = 0
         self.down = False
 
     async def list_replica_sets(self, namespace: str, labels: Mapping[str, str]) -> tuple[Body, ...]:
@@ -144,6 +129,11 @@ class ReplicaSets:
         if self.down:
             raise ClusterUnavailable("down")
         return self.bodies
+
+    async def pods(self, namespace: str) -> AsyncIterator[Body]:
+        self.pods_asked += 1
+        return
+        yield {}
 
 
 def a_reader(store: Store, api: ReplicaSets) -> Reader:
@@ -201,3 +191,92 @@ async def test_a_missing_answer_is_not_remembered(a_rollout: Builder) -> None:
     assert held is not None
     assert not held.rollout.rolls_back
     assert len(api.asked) == 3
+
+
+PYRRA = {"apiVersion": "pyrra.dev/v1alpha1", "kind": "ServiceLevelObjective", "name": "api"}
+SLO = SLORefKey("pyrra.dev/v1alpha1", "ServiceLevelObjective", "api")
+
+
+def a_policy(*objectives: Body) -> Body:
+    return an_object("strict", spec={"objectives": list(objectives)})
+
+
+async def test_facts_are_asked_for_where_a_policy_judges(store: Store) -> None:
+    store.put(kinds.SLO_POLICIES, a_policy())
+    api = ReplicaSets(a_replica_set(NEW, 5), a_replica_set(STABLE, 1))
+
+    found = await a_reader(store, api).read(REF)
+
+    assert found is not None
+    assert isinstance(found.facts.pods, VersionPods)
+    assert found.facts.births == Births(canary=START + 300, stable=START + 60)
+    assert found.facts.definitions == {}
+
+
+async def test_the_replica_sets_are_listed_once_for_both_uses(a_rollout: Builder) -> None:
+    store, body = Store(), a_rollout()
+    body["spec"]["rollbackWindow"] = {"revisions": 3}
+    store.put(kinds.ROLLOUTS, body)
+    store.put(kinds.SLO_POLICIES, a_policy())
+    api = ReplicaSets(a_replica_set(NEW, 5), a_replica_set(STABLE, 1))
+    reader = a_reader(store, api)
+
+    for _ in range(3):
+        await reader.read(REF)
+
+    assert api.asked == [("shop", {"app": "guestbook"})]
+    assert api.pods_asked == 1
+
+
+def in_no_release(body: Body) -> None:
+    body["status"]["stableRS"] = body["status"]["currentPodHash"]
+
+
+def in_its_first_deployment(body: Body) -> None:
+    body["status"]["stableRS"] = ""
+
+
+def aborted(body: Body) -> None:
+    body["status"]["abort"] = True
+
+
+def rolled_back(body: Body) -> None:
+    body["spec"]["rollbackWindow"] = {"revisions": 3}
+
+
+def unknown_policy(body: Body) -> None:
+    body["metadata"]["annotations"]["canary-operator.io/slo-policy"] = "nobodys"
+
+
+@pytest.mark.parametrize("state", [in_no_release, in_its_first_deployment, aborted, rolled_back, unknown_policy])
+async def test_nobody_is_asked_for_facts_where_they_change_nothing(
+    a_rollout: Builder, state: Callable[[Body], None]
+) -> None:
+    store, body, api = Store(), a_rollout(), ReplicaSets(a_replica_set(NEW, 1), a_replica_set(STABLE, 5))
+    state(body)
+    store.put(kinds.ROLLOUTS, body)
+    store.put(kinds.SLO_POLICIES, a_policy())
+
+    found = await a_reader(store, api).read(REF)
+
+    assert found is not None
+    assert not needs_evidence(found)
+    assert (api.pods_asked, found.facts) == (0, NO_FACTS)
+
+
+def test_objectives_refer_to_objects_each_once(store: Store) -> None:
+    inline = {"ratio": {"bad": 'http_requests_total{code=~"5.."}', "total": "http_requests_total"}}
+    objectives = (
+        {"name": "one", "sloRef": PYRRA},
+        {"name": "two", "sloRef": PYRRA | {"entry": "latency"}},
+        {"name": "three", "objective": "99.5", "indicator": inline},
+    )
+    store.put(kinds.SLO_POLICIES, a_policy(*objectives))
+
+    assert references(taken(store)) == {SLO}
+
+
+def test_a_policy_that_cannot_be_read_refers_to_nothing(store: Store) -> None:
+    store.put(kinds.SLO_POLICIES, a_policy({"name": "one", "sloRef": PYRRA | {"kind": "Secret"}}))
+
+    assert references(taken(store)) == frozenset()

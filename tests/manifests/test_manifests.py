@@ -41,6 +41,9 @@ def test_the_rights_are_the_ones_that_were_promised(manifests: Manifests) -> Non
     assert "secrets" not in {resource for _, resource in rights}
     assert rights["argoproj.io", "rollouts"] == {"get", "list", "watch"}
     assert rights["argoproj.io", "rollouts/status"] == {"patch"}
+    assert rights["", "pods"] == {"list"}
+    for resource in kinds.DEFINITIONS:
+        assert rights[resource.group, resource.plural] == {"get"}
     assert not any("*" in place or "*" in verbs for place, verbs in rights.items())
 
 
