@@ -32,20 +32,20 @@ SLOW = slower("0.5")
 EPOCH = Epoch(START, canary_born=START - 60, stable_born=START - 100_000)
 
 
-def read(world, since, until, indicator=ERRORS, *, shuffled=False, restarts_known=True, up=True):
+def read(world, since, until, indicator=ERRORS, *, shuffled=False, restarts_known=True, up=True, rules=RULES):
     kind = "requests" if indicator is ERRORS else "buckets"
     arms = {}
     for arm in Arm:
         answer = world.answer(arm, since, until, kind, shuffled=shuffled)
         seen = world.answer(arm, since, until, "up") if up else None
-        arms[arm] = one_way(indicator, answer, RULES, seen)
+        arms[arm] = one_way(indicator, answer, rules, seen)
         assert isinstance(arms[arm], Selection), arms[arm]
     return Reading(arms, since, until, world.pods(until, restarts_known=restarts_known))
 
 
 def look(state, world, until, epoch=EPOCH, before=None, **how):
     reading = read(world, watermark.since(before or state, epoch, until), until, **how)
-    folded = folding.fold(state, reading, epoch, RULES)
+    folded = folding.fold(state, reading, epoch, how.get("rules", RULES))
     assert isinstance(folded, Folded), folded
     return folded
 

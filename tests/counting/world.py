@@ -232,16 +232,28 @@ class World:
         """
         tally = Tally()
         for process in self.processes:
-            for life in process.lives:
-                mine = [
-                    [at for at in times if life.ready <= at < life.end and at <= until]
-                    for times in process.scrapes.values()
-                ]
-                bases = [max(at for at in times if at <= start) for times in mine if times and times[0] <= start]
-                base = (min if at_most else max)(bases, default=-math.inf)
-                if process.arm is arm and any(mine):
-                    tally += self._between(life, base, max(times[-1] for times in mine if times), kind)
+            for life, low, high in self._seen(process, until, start, at_most=at_most):
+                if process.arm is arm:
+                    tally += self._between(life, low, high, kind)
         return tally
+
+    def scraped_of(self, process: Process, route: str, until: float) -> Tally:
+        """The same of one process' requests to a route."""
+        seen = self._seen(process, until, START)
+        return sum((self._between(*each, "requests", route) for each in seen), Tally())
+
+    @staticmethod
+    def _seen(process, until, start, *, at_most=False):
+        """Of each life that was scraped the time whose requests the scrapes tell."""
+        for life in process.lives:
+            mine = [
+                [at for at in times if life.ready <= at < life.end and at <= until]
+                for times in process.scrapes.values()
+            ]
+            bases = [max(at for at in times if at <= start) for times in mine if times and times[0] <= start]
+            if any(mine):
+                base = (min if at_most else max)(bases, default=-math.inf)
+                yield life, base, max(times[-1] for times in mine if times)
 
     def served(self, arm: Arm, since: float, until: float = math.inf, kind: str = "requests") -> Tally:
         """All requests of a time, whether anybody could have seen them or not."""
@@ -249,6 +261,6 @@ class World:
         return sum((self._between(life, since, until, kind) for life in lives), Tally())
 
     @staticmethod
-    def _between(life: Life, low: float, high: float, kind: str) -> Tally:
-        mine = [(status, slow) for at, status, _, slow in life.requests if low < at <= high]
+    def _between(life: Life, low: float, high: float, kind: str, route: str = "") -> Tally:
+        mine = [(status, slow) for at, status, to, slow in life.requests if low < at <= high and route in {"", to}]
         return Tally(sum(slow if kind == "buckets" else status[0] == "5" for status, slow in mine), len(mine))
