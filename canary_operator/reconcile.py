@@ -23,7 +23,7 @@ from canary_operator.model.gate import GateStatus, LastAction
 from canary_operator.model.policy import Mode
 from canary_operator.model.record import RecordedAction
 from canary_operator.model.rollout import RolloutRef
-from canary_operator.model.samples import Query, Samples
+from canary_operator.model.samples import Question, Samples
 from canary_operator.telemetry import Telemetry
 
 log = structlog.get_logger()
@@ -34,7 +34,7 @@ class World:
     """What the cycle reads from and writes to, and what time it is (Unix seconds)."""
 
     reader: Reader
-    fetch: Callable[[Collection[Query]], Awaitable[Samples]]
+    fetch: Callable[[Collection[Question]], Awaitable[Samples]]
     api: Api
     scribe: Scribe
     telemetry: Telemetry
@@ -55,9 +55,9 @@ async def reconcile(world: World, ref: RolloutRef) -> float:
         world.telemetry.forget(ref)
         return math.inf
     # 2. What the engine would like to know.
-    queries = engine.plan(snapshot, now)
+    questions = engine.plan(snapshot, now)
     # 3. Prometheus answers, or says why not.
-    samples = await hear(world, snapshot, queries)
+    samples = await hear(world, snapshot, questions)
     if samples is None:
         return now
     # 4. The decision: a function of what was seen and heard.
@@ -69,9 +69,9 @@ async def reconcile(world: World, ref: RolloutRef) -> float:
     return decision.next_look
 
 
-async def hear(world: World, snapshot: Snapshot, queries: Collection[Query]) -> Samples | None:
+async def hear(world: World, snapshot: Snapshot, questions: Collection[Question]) -> Samples | None:
     """The answers; None if the release has moved on meanwhile, so that nobody waits for what no longer matters."""
-    answers = asyncio.ensure_future(world.fetch(queries))
+    answers = asyncio.ensure_future(world.fetch(questions))
     moved_on = asyncio.ensure_future(world.reader.moved_on(snapshot))
     try:
         await asyncio.wait((answers, moved_on), return_when=asyncio.FIRST_COMPLETED)

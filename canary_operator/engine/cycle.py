@@ -25,11 +25,11 @@ from canary_operator.model import durations
 from canary_operator.model.decision import ActionKind, Decision, Snapshot
 from canary_operator.model.pause import Hold
 from canary_operator.model.policy import SLOPolicySpec
-from canary_operator.model.samples import Query, Samples
+from canary_operator.model.samples import Question, Samples
 from canary_operator.model.verdict import Finding, HoldReason, Verdict, verdict_of
 
 
-def plan(snapshot: Snapshot, now: float) -> tuple[Query, ...]:
+def plan(snapshot: Snapshot, now: float) -> tuple[Question, ...]:
     """The questions that are due at ``now``; none while something must be written first."""
     at = situate(snapshot, now)
     if not isinstance(at, AtPause) or snapshot.status.pending is not None:
@@ -42,8 +42,7 @@ def plan(snapshot: Snapshot, now: float) -> tuple[Query, ...]:
         looks = hearing.looks(snapshot, at, now)
     except ConfigurationError:
         return ()
-    queries = (look.query(now) for look in looks)
-    return tuple(query for query in queries if query is not None)
+    return tuple(question for look in looks for question in look.questions())
 
 
 def decide(snapshot: Snapshot, samples: Samples, now: float) -> Decision:

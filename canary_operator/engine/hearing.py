@@ -4,21 +4,23 @@ Law: pure. A mistake of a person is a finding like any other; it keeps the evide
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from canary_operator.engine import memory, policy, tables
 from canary_operator.engine.gates import conditions
-from canary_operator.engine.judged import judged_metrics
+from canary_operator.engine.look import Ground, Look, Said
 from canary_operator.engine.memory import Judgement
 from canary_operator.engine.situation import AtPause
 from canary_operator.errors import ConfigurationError
 from canary_operator.model import durations
 from canary_operator.model.decision import Snapshot
-from canary_operator.model.gate import Evidence
 from canary_operator.model.policy import Override, SLOPolicySpec
 from canary_operator.model.samples import Samples
-from canary_operator.model.verdict import Finding, HoldReason, PromoteReason
+from canary_operator.model.verdict import Finding, HoldReason
+
+GATES: tuple[Callable[[Ground], Sequence[Look]], ...] = (conditions.looks,)
+"""All gates. Each says what judges on its ground, and raises ConfigurationError for a person's mistake."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +31,10 @@ class Heard:
     judgement: Judgement
     next_due: float
     measured: bool
-
-    @property
-    def telemetry_lost(self) -> bool:
-        """Whether at least one question was not answered."""
-        return any(finding.reason is HoldReason.TELEMETRY_UNAVAILABLE for finding in self.judgement.findings)
+    telemetry_lost: bool
 
 
-def hear(snapshot: Snapshot, at: AtPause, samples: Samples, now: float) -> Heard:
+def hear(snapshot: Snapshot, at: AtPause | None, samples: Samples, now: float) -> Heard:
     """All findings at this pause. A mistake of a person is one of them and keeps the evidence so far."""
     rules = SLOPolicySpec()
     try:
@@ -46,42 +44,33 @@ def hear(snapshot: Snapshot, at: AtPause, samples: Samples, now: float) -> Heard
         due = looks(snapshot, at, now)
     except ConfigurationError as error:
         return _unheard(snapshot, rules, Finding(HoldReason.CONFIGURATION_ERROR, str(error)))
-    return _listened(rules, due, at, samples, now)
+    return _heard(rules, [look.judge(samples) for look in due])
 
 
 def _unheard(snapshot: Snapshot, rules: SLOPolicySpec, finding: Finding) -> Heard:
-    return Heard(rules, Judgement(finding, (finding,), snapshot.status.evidence), math.inf, measured=False)
+    judgement = Judgement(finding, (finding,), snapshot.status.evidence)
+    return Heard(rules, judgement, math.inf, measured=False, telemetry_lost=False)
 
 
-def _listened(
-    rules: SLOPolicySpec, looks: Sequence[conditions.Look], at: AtPause, samples: Samples, now: float
-) -> Heard:
-    judged = [conditions.judge(look, samples, now, rules.timing.min_measurements) for look in looks]
-    evidence = tuple(item for item, _ in judged)
-    warm_until = at.user_start + (rules.timing.warm_up or 0.0)
-    due = [after.due for after in conditions.looks([look.metric for look in looks], evidence, warm_until, now)]
-    heard = [(look, *said, after) for look, said, after in zip(looks, judged, due, strict=True)]
-    findings = [_caught_up(finding, look, after, now) for look, _, finding, after in heard if look.metric.counts]
-    if now < warm_until:
-        findings = [Finding(HoldReason.WARM_UP, f"warming up for {durations.format_duration(warm_until - now)} more")]
-    # What was not answered stays due and is asked again with the next look, not at once.
-    answered = [after for *_, finding, after in heard if finding.reason is not HoldReason.TELEMETRY_UNAVAILABLE]
-    next_due = min((after for after in answered if after is not None), default=math.inf)
-    counted = [item for look, item, *_ in heard if look.metric.counts]
-    judgement = Judgement(tables.strongest(findings), tuple(findings), evidence)
-    return Heard(rules, judgement, next_due, measured=_has_measurements(counted))
+def _heard(rules: SLOPolicySpec, said: Sequence[Said]) -> Heard:
+    findings = _each_once(finding for each in said for finding in each.findings)
+    evidence = tuple(item for each in said for item in each.evidence)
+    return Heard(
+        rules,
+        Judgement(tables.strongest(findings), findings, evidence),
+        next_due=min((each.next_due for each in said), default=math.inf),
+        measured=bool(said) and all(each.measured for each in said),
+        telemetry_lost=any(each.telemetry_lost for each in said),
+    )
 
 
-def _caught_up(finding: Finding, look: conditions.Look, next_due: float | None, now: float) -> Finding:
-    """What passed on looks of the past passes only once the looks that are due since have been taken too."""
-    if not isinstance(finding.reason, PromoteReason) or next_due is None or next_due > now:
-        return finding
-    behind = durations.format_duration(now - next_due)
-    return Finding(HoldReason.COLLECTING, f"{look.metric.spec.name}: the looks of the last {behind} are still due")
+def _each_once(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Several metrics may say the same sentence: that they warm up."""
+    return tuple(dict.fromkeys(findings))
 
 
-def looks(snapshot: Snapshot, at: AtPause, now: float) -> list[conditions.Look]:
-    """Every metric that judges this pause, with what it has counted.
+def looks(snapshot: Snapshot, at: AtPause | None, now: float) -> list[Look]:
+    """Everything that judges, with what it has counted.
 
     Raises:
 
@@ -89,9 +78,9 @@ def looks(snapshot: Snapshot, at: AtPause, now: float) -> list[conditions.Look]:
     """
     if (mistake := mistaken(snapshot)) is not None:
         raise ConfigurationError(mistake.message)
-    start = at.user_start + (policy.effective_policy(snapshot).timing.warm_up or 0.0)
-    known = memory.begun_at(snapshot, at).status.evidence
-    return conditions.looks(judged_metrics(snapshot), known, start, now)
+    known = memory.of_this_release(snapshot) if at is None else memory.begun_at(snapshot, at)
+    ground = Ground(known, at, policy.effective_policy(snapshot), now)
+    return [look for gate in GATES for look in gate(ground)]
 
 
 def ruled(snapshot: Snapshot, at: AtPause, heard: Heard, now: float) -> Finding:
@@ -104,17 +93,6 @@ def ruled(snapshot: Snapshot, at: AtPause, heard: Heard, now: float) -> Finding:
     if now >= at.user_start + rules.timing.max_hold:
         finding = policy.at_max_hold(finding, rules, heard.measured)
     return overridden(snapshot, policy.softened(finding, rules), now)
-
-
-def _has_measurements(evidence: Sequence[Evidence]) -> bool:
-    return bool(evidence) and all(
-        item.measurements is not None and item.measurements.successful > 0 and _ends_well(item) for item in evidence
-    )
-
-
-def _ends_well(evidence: Evidence) -> bool:
-    recent = evidence.measurements.recent if evidence.measurements else ()
-    return bool(recent) and recent[-1].phase in {"Successful", "Inconclusive"}
 
 
 def overridden(snapshot: Snapshot, finding: Finding, now: float) -> Finding:
