@@ -117,7 +117,7 @@ def _counters(web: str) -> dict[str, float]:
     text = requests.get(f"{web}/metrics", timeout=10).text
     names = {
         "looks at Rollouts a minute": "canary_operator_reconcile_total",
-        "requests to Prometheus a minute": "canary_operator_prometheus_queries_total",
+        "requests to Prometheus a minute": "canary_operator_prometheus_requests_total",
     }
     counted = {told: _sum(text, name) for told, name in names.items()}
     for verb, resource in re.findall(

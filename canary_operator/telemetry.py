@@ -15,8 +15,7 @@ from canary_operator.model.decision import Action, ActionKind, Applied, Outcome
 from canary_operator.model.gate import GateStatus
 from canary_operator.model.rollout import RolloutRef
 from canary_operator.model.verdict import HoldReason
-
-ANSWERED = "Answered"
+from canary_operator.prometheus.providers import ANSWERED, Exchange
 
 
 class Telemetry:
@@ -37,18 +36,7 @@ class Telemetry:
         self._actions = Counter(
             "canary_operator_actions", "Writes to Rollouts.", ["action", "outcome"], registry=self.registry
         )
-        self._queries = Counter(
-            "canary_operator_prometheus_queries",
-            "Questions to providers.",
-            ["provider", "outcome"],
-            registry=self.registry,
-        )
-        self._query_seconds = Histogram(
-            "canary_operator_prometheus_query_duration_seconds",
-            "Duration of a question.",
-            ["provider"],
-            registry=self.registry,
-        )
+        self._providers = _Providers(self.registry)
         self._requests = Counter(
             "canary_operator_api_requests",
             "Requests to the API server, the watches' own apart.",
@@ -72,13 +60,11 @@ class Telemetry:
 
     def expect(self, provider: str) -> None:
         """Begin the series of a provider at zero."""
-        for outcome in (ANSWERED, HoldReason.TELEMETRY_UNAVAILABLE.value, HoldReason.CONFIGURATION_ERROR.value):
-            self._queries.labels(provider, outcome)
+        self._providers.expect(provider)
 
-    def asked(self, provider: str, outcome: str, seconds: float) -> None:
-        """Count a question to a provider; called from threads."""
-        self._queries.labels(provider, outcome).inc()
-        self._query_seconds.labels(provider).observe(seconds)
+    def asked(self, exchange: Exchange) -> None:
+        """Count a request to a provider, or the questions that it was not asked."""
+        self._providers.count(exchange)
 
     def requested(self, call: Call, status: str) -> None:
         """Count a request to the API server; called from threads."""
@@ -96,6 +82,61 @@ class Telemetry:
     def forget(self, ref: RolloutRef) -> None:
         """Remove the series of a Rollout that is gone."""
         self._decisions.remove_by_labels({"namespace": ref.namespace, "rollout": ref.name})
+
+
+class _Providers:
+    """What is asked of providers. Many questions may be one request."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        prefix = "canary_operator_prometheus"
+        self._queries = Counter(
+            f"{prefix}_queries",
+            "Questions to providers, those that were not sent included.",
+            ["provider", "outcome"],
+            registry=registry,
+        )
+        self._requests = Counter(
+            f"{prefix}_requests", "Requests to providers.", ["provider", "outcome"], registry=registry
+        )
+        self._seconds = Histogram(
+            f"{prefix}_request_duration_seconds",
+            "Duration of a request, waiting for others and for a turn included.",
+            ["provider"],
+            registry=registry,
+        )
+        self._united = Histogram(
+            f"{prefix}_questions_per_request",
+            "Questions that one request answers.",
+            ["provider"],
+            buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500),
+            registry=registry,
+        )
+        self._infos = Counter(
+            f"{prefix}_infos", "Remarks on queries that came with answers.", ["provider"], registry=registry
+        )
+        self._open = Gauge(
+            f"{prefix}_circuit_open",
+            "1 while a provider is left alone because it did not answer.",
+            ["provider"],
+            registry=registry,
+        )
+
+    def expect(self, provider: str) -> None:
+        for outcome in (ANSWERED, HoldReason.TELEMETRY_UNAVAILABLE.value, HoldReason.CONFIGURATION_ERROR.value):
+            self._queries.labels(provider, outcome)
+            self._requests.labels(provider, outcome)
+        for metric in (self._seconds, self._united, self._infos, self._open):
+            metric.labels(provider)
+
+    def count(self, exchange: Exchange) -> None:
+        provider = exchange.provider
+        self._queries.labels(provider, exchange.outcome).inc(exchange.questions)
+        self._open.labels(provider).set(exchange.is_open)
+        if exchange.seconds is not None:
+            self._requests.labels(provider, exchange.outcome).inc()
+            self._seconds.labels(provider).observe(exchange.seconds)
+            self._united.labels(provider).observe(exchange.questions)
+            self._infos.labels(provider).inc(exchange.infos)
 
 
 def configure_logging() -> None:

@@ -10,20 +10,47 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 from canary_operator import settings
 from canary_operator.model.providers import ProviderAddresses, normalise_address
 from canary_operator.model.samples import Absent, Answer, Query, Question, RawQuery
 from canary_operator.model.verdict import HoldReason
 from canary_operator.prometheus import planning
+from canary_operator.prometheus.breaker import Breaker
 from canary_operator.prometheus.client import PrometheusClient, time_limit
 from canary_operator.prometheus.planning import United
 from canary_operator.prometheus.replies import Fault, Reply
 
-Observe = Callable[[str, str, float], None]
-"""Told after each question: provider, ``Answered`` or a hold reason, seconds. Called from threads."""
-
 ANSWERED = "Answered"
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request to a provider, or one that was not sent.
+
+    Args:
+
+        outcome: ``Answered`` or a hold reason.
+
+        questions: how many it was to answer.
+
+        seconds: from asking to the answer, waiting for a turn included; None if it was not sent.
+
+        infos: remarks on the query that came with the answer.
+
+        is_open: whether the provider is left alone after it.
+    """
+
+    provider: str
+    outcome: str
+    questions: int
+    seconds: float | None
+    infos: int
+    is_open: bool
+
+
+Observe = Callable[[Exchange], None]
 
 # Only a name server that hangs outlives the client's own deadline: nothing can interrupt it.
 _GRACE_SECONDS = 1.0
@@ -37,6 +64,23 @@ _DIVISIBLE = frozenset({Fault.SIZE, Fault.QUERY})
 Waiting = Mapping[Question, "asyncio.Future[Answer | Absent]"]
 
 
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """A request that came to something, whatever it was."""
+
+    reply: Reply
+    questions: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What the requests for some questions came to."""
+
+    answers: Mapping[Question, Answer | Absent]
+    sent: Sequence[_Sent]
+
+
 def provider_addresses(providers: Sequence[settings.Provider]) -> ProviderAddresses:
     """Tell which addresses mean which provider: its url and what is listed."""
     tenants = (provider.name for provider in providers if provider.tenancy is settings.Tenancy.NAMESPACE)
@@ -48,15 +92,28 @@ def _addresses(provider: settings.Provider) -> tuple[str, ...]:
     return tuple(dict.fromkeys(address for address in normal if address is not None))
 
 
-def _observe_nothing(_provider: str, _outcome: str, _seconds: float) -> None:
+def _observe_nothing(_exchange: Exchange) -> None:
     pass
 
 
 class Providers:
-    """Answers questions by the provider they name. ``close`` it when nothing is fetched any more."""
+    """Answers questions by the provider they name. ``close`` it when nothing is fetched any more.
 
-    def __init__(self, providers: Sequence[settings.Provider], *, observe: Observe = _observe_nothing) -> None:
-        self._desks = {provider.name: _Desk(provider, observe) for provider in providers}
+    Args:
+
+        observe: told of every request, on the event loop.
+
+        clock: monotonic seconds, by which a provider that does not answer is left alone.
+    """
+
+    def __init__(
+        self,
+        providers: Sequence[settings.Provider],
+        *,
+        observe: Observe = _observe_nothing,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._desks = {provider.name: _Desk(provider, observe, clock) for provider in providers}
         self._in_flight: dict[Question, asyncio.Future[Answer | Absent]] = {}
 
     async def fetch(self, questions: Collection[Question]) -> dict[Question, Answer | Absent]:
@@ -113,11 +170,13 @@ def _limit(question: Question, provider: settings.Provider) -> float:
 class _Desk:
     """One provider with its client and its threads, and the raw questions that wait to be sent together."""
 
-    def __init__(self, provider: settings.Provider, observe: Observe) -> None:
+    def __init__(self, provider: settings.Provider, observe: Observe, clock: Callable[[], float]) -> None:
         self.provider = provider
+        self._clock = clock
         self._pool = ThreadPoolExecutor(provider.max_concurrency, thread_name_prefix=f"provider-{provider.name}")
         self._client = PrometheusClient(provider)
         self._observe = observe
+        self._breaker = Breaker()
         self._gathered: dict[Question, asyncio.Future[Answer | Absent]] = {}
         self._round: asyncio.TimerHandle | None = None
 
@@ -136,47 +195,70 @@ class _Desk:
         """Ask in as few requests as can be, and answer each question that waits."""
         by_namespace = self.provider.tenancy is settings.Tenancy.NAMESPACE
         for united in planning.unite(waiting, by_namespace=by_namespace):
-            work = asyncio.get_running_loop().run_in_executor(self._pool, self._answers, united, asked_at)
-            work.add_done_callback(functools.partial(_hand_out, {each: waiting[each] for each in united.questions}))
+            futures = {each: waiting[each] for each in united.questions}
+            refusal = self._breaker.refusal(self._clock())
+            if refusal is None:
+                work = asyncio.get_running_loop().run_in_executor(self._pool, self._work, united, asked_at)
+                work.add_done_callback(functools.partial(self._hand_out, united, futures))
+            else:
+                absent = Absent(HoldReason.TELEMETRY_UNAVAILABLE, refusal)
+                self._observe(self._exchange(Reply(absent), len(futures), None))
+                for future in futures.values():
+                    future.set_result(self._named(absent))
 
     def close(self) -> None:
         if self._round is not None:
             self._round.cancel()
+        for future in self._gathered.values():
+            future.cancel()
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._client.close()
 
-    def _answers(self, united: United, asked_at: float) -> dict[Question, Answer | Absent]:
+    def _work(self, united: United, asked_at: float) -> _Work:
+        """Send a request, in a thread; in parts, where it asks for too much or one may spoil it for all."""
         answers: dict[Question, Answer | Absent] = {}
+        sent: list[_Sent] = []
         left, pending = _MORE_REQUESTS, deque([united])
         while pending:
             part = pending.popleft()
-            reply = self._ask(part, asked_at)
-            # One bad neighbour must not hold the others.
+            reply = self._client.ask(part.query, asked_at=asked_at)
+            sent.append(_Sent(reply, len(part.questions), time.monotonic() - asked_at))
             smaller = planning.halves(part) if reply.fault in _DIVISIBLE and left > 0 else ()
-            if smaller:
-                left -= len(smaller)
-                pending.extend(smaller)
-            else:
+            left -= len(smaller)
+            pending.extend(smaller)
+            if not smaller:
                 answers.update(planning.share(part, self._named(reply.answer)))
-        return answers
+        return _Work(answers, sent)
 
-    def _ask(self, united: United, asked_at: float) -> Reply:
-        reply = self._client.ask(united.query, asked_at=asked_at)
+    def _hand_out(self, united: United, futures: Waiting, future: "asyncio.Future[_Work]") -> None:
+        if future.cancelled():
+            for waiting in futures.values():
+                waiting.cancel()
+        elif (error := future.exception()) is not None:
+            self._breaker.failed(self._clock())
+            for waiting in futures.values():
+                waiting.set_exception(error)
+        else:
+            work = future.result()
+            for sent in work.sent:
+                self._record(united.query, sent)
+            for question, waiting in futures.items():
+                waiting.set_result(work.answers[question])
+
+    def _record(self, query: Query, sent: _Sent) -> None:
+        hurried = time_limit(query, self.provider) < self.provider.timeout
+        if sent.reply.fault is not Fault.SERVER:
+            self._breaker.succeeded()
+        # Who waits less than the provider may take says nothing about the provider, unless it was the one that tried.
+        elif not hurried or self._breaker.is_open:
+            self._breaker.failed(self._clock(), sent.reply.retry_after)
+        self._observe(self._exchange(sent.reply, sent.questions, sent.seconds))
+
+    def _exchange(self, reply: Reply, questions: int, seconds: float | None) -> Exchange:
         outcome = reply.answer.reason.value if isinstance(reply.answer, Absent) else ANSWERED
-        self._observe(self.provider.name, outcome, time.monotonic() - asked_at)
-        return reply
+        return Exchange(self.provider.name, outcome, questions, seconds, reply.infos, self._breaker.is_open)
 
     def _named(self, answer: Answer | Absent) -> Answer | Absent:
         if isinstance(answer, Answer):
             return answer
         return Absent(answer.reason, f"provider {self.provider.name!r}: {answer.message}")
-
-
-def _hand_out(waiting: Waiting, work: "asyncio.Future[dict[Question, Answer | Absent]]") -> None:
-    for question, future in waiting.items():
-        if work.cancelled():
-            future.cancel()
-        elif (error := work.exception()) is not None:
-            future.set_exception(error)
-        else:
-            future.set_result(work.result()[question])

@@ -10,6 +10,7 @@ import pytest
 from canary_operator.model.indicator import Matcher, MatchKind, Selector
 from canary_operator.model.samples import Absent, Answer, Query, RawQuery
 from canary_operator.model.verdict import HoldReason
+from canary_operator.prometheus.breaker import OPENS_AFTER
 from canary_operator.prometheus.providers import Providers, provider_addresses
 from canary_operator.settings import Provider
 
@@ -187,18 +188,18 @@ async def test_a_name_server_that_hangs_does_not_hold_up_the_caller(providers_of
     assert seconds < 3
 
 
-async def test_every_question_is_observed_with_its_outcome(serve, providers_of):
+async def test_every_request_is_observed_with_its_outcome(serve, providers_of):
     seen = []
     broken = a_provider(serve(lambda h: h.say(500, b"")).url, "broken")
-    providers = providers_of(a_provider(serve().url), broken, observe=lambda *said: seen.append(said))
+    providers = providers_of(a_provider(serve().url), broken, observe=seen.append)
 
     await providers.fetch([*queries(1), *queries(1, "broken")])
 
-    assert sorted((provider, outcome) for provider, outcome, _ in seen) == [
-        ("broken", "TelemetryUnavailable"),
-        ("default", "Answered"),
+    assert sorted((exchange.provider, exchange.outcome, exchange.questions) for exchange in seen) == [
+        ("broken", "TelemetryUnavailable", 1),
+        ("default", "Answered", 1),
     ]
-    assert all(0 <= seconds < 5 for _, _, seconds in seen)
+    assert all(0 <= exchange.seconds < 5 for exchange in seen)
 
 
 def test_a_providers_addresses_are_its_url_and_what_is_listed():
@@ -315,3 +316,89 @@ def test_the_providers_of_tenants_are_known_by_name():
     shared, tenants = a_provider("http://a"), a_provider("http://b", "tenants", tenancy="namespace")
 
     assert provider_addresses([shared, tenants]).by_namespace == {"tenants"}
+
+
+# --- a provider that does not answer
+
+
+async def test_a_provider_that_fails_again_and_again_is_left_alone_and_that_is_observed(serve, providers_of):
+    server, seen = serve(lambda handler: handler.say(503, b"")), []
+    providers = providers_of(a_provider(server.url), observe=seen.append, clock=lambda: 100.0)
+    for query in queries(OPENS_AFTER):
+        await providers.fetch([query])
+
+    answers = await providers.fetch([*queries(1), raw("x"), raw("y")])
+
+    assert {answer.reason for answer in answers.values()} == {HoldReason.TELEMETRY_UNAVAILABLE}
+    message = "provider 'default': not asked: the last 5 requests failed, next try in 1 s"
+    assert {answer.message for answer in answers.values()} == {message}
+    assert len(server.received) == OPENS_AFTER
+    assert [(exchange.seconds, exchange.questions) for exchange in seen[OPENS_AFTER:]] == [(None, 1), (None, 2)]
+    assert [exchange.is_open for exchange in seen] == [False] * 4 + [True] * 3
+
+
+async def test_a_provider_that_works_again_is_found_by_one_request(serve, providers_of):
+    works, now = False, 100.0
+    server = serve(lambda handler: handler.say(200, EMPTY_MATRIX) if works else handler.say(503, b""))
+    providers = providers_of(a_provider(server.url), clock=lambda: now)
+    for query in queries(OPENS_AFTER):
+        await providers.fetch([query])
+    works, now = True, 102.0
+
+    first = await providers.fetch(queries(3))
+    second = await providers.fetch(queries(3))
+
+    assert [isinstance(answer, Answer) for answer in first.values()] == [True, False, False]
+    assert all(isinstance(answer, Answer) for answer in second.values())
+
+
+async def test_a_server_that_asks_for_patience_is_left_alone(serve, providers_of):
+    server = serve(lambda handler: handler.say(429, b"", Retry_After="3600"))
+    providers = providers_of(a_provider(server.url), clock=lambda: 100.0)
+
+    for query in queries(3):
+        answers = await providers.fetch([query])
+
+    assert len(server.received) == 1
+    assert answers[query].message == "provider 'default': not asked: the last request failed, next try in 60 s"
+
+
+async def test_who_waits_for_others_when_all_is_closed_is_let_go(serve, providers_of):
+    providers = providers_of(a_provider(serve().url))
+    waiting = asyncio.create_task(providers.fetch([raw("x")]))
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+    providers.close()
+
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        pytest.param(lambda handler: handler.say(400, b'{"status":"error","errorType":"bad_data"}'), id="bad query"),
+        pytest.param(lambda handler: handler.say(200, b'{"status":"success","warnings":["w"]}'), id="warnings"),
+        pytest.param(lambda handler: handler.say(200, b" " * 5000), id="too large"),
+    ],
+)
+async def test_a_server_that_answers_what_does_not_help_is_asked_all_the_same(serve, providers_of, reply):
+    server = serve(reply)
+    providers = providers_of(a_provider(server.url, maxResponseBytes=1024))
+
+    for query in queries(2 * OPENS_AFTER):
+        await providers.fetch([query])
+
+    assert len(server.received) == 2 * OPENS_AFTER
+
+
+async def test_an_impatient_template_does_not_make_a_provider_left_alone(serve, providers_of):
+    server = serve(lambda handler: handler.hang())
+    providers = providers_of(a_provider(server.url, maxConcurrency=20))
+
+    await providers.fetch([Query("default", f"up{number}", 1.0, 0.05) for number in range(2 * OPENS_AFTER)])
+    answers = await providers.fetch([Query("default", "up", 1.0, 0.05)])
+
+    (answer,) = answers.values()
+    assert answer.message == "provider 'default': no complete answer within 0.05 s"
