@@ -11,7 +11,7 @@ from canary_operator.attribution.presets import POD_HASH, POD_NAME, PRESETS
 from canary_operator.attribution.subject import Subject
 from canary_operator.errors import ConfigurationError
 from canary_operator.model.indicator import Matcher, Selector
-from canary_operator.model.promql import write_selector
+from canary_operator.model.promql import write_selector, written_matchers
 from canary_operator.model.samples import Absent
 from canary_operator.model.verdict import HoldReason
 
@@ -119,11 +119,9 @@ def _checked(way: Candidate | Unfit, subject: Subject, *, tenant: bool) -> Candi
 
 
 def _nothing(tried: Trial) -> str:
-    asked = ", ".join(
-        f"{rendered(tried.selector, candidate.stable)} ({candidate.name})" for candidate in tried.candidates
-    )
+    asked = ", ".join(f"{{{written_matchers(each.stable)}}} ({each.name})" for each in tried.candidates)
     skipped = f"; not asked for: {_reasons(tried)}" if tried.unfit else ""
-    return f"there are no series of the stable version: asked for {asked}{skipped}; {tried.advice}"
+    return f"{write_selector(tried.selector)} has no series of the stable version with {asked}{skipped}; {tried.advice}"
 
 
 def _reasons(tried: Trial) -> str:

@@ -32,11 +32,21 @@ def _ways(subject: Subject) -> Iterator[Candidate | Unfit]:
 
 def _spelt(subject: Subject, variant: str, namespace: str, service: str) -> Candidate:
     def identity(version: Version) -> tuple[Matcher, ...]:
-        ingress = like("ingress", any_of(subject.stable_ingresses))
-        stable = equal(service, subject.stable_service)
-        return equal(namespace, subject.namespace), *_own(namespace), ingress, stable, _upstream(subject, version)
+        backend = equal(service, subject.stable_service)
+        return (
+            equal(namespace, subject.namespace),
+            *_own(namespace),
+            _ingress(subject),
+            backend,
+            _upstream(subject, version),
+        )
 
     return candidate(_NAME, subject, identity, variant=variant, outlives=True)
+
+
+def _ingress(subject: Subject) -> Matcher:
+    one, *more = subject.stable_ingresses
+    return like("ingress", any_of(subject.stable_ingresses)) if more else equal("ingress", one)
 
 
 def _own(namespace: str) -> tuple[Matcher, ...]:
