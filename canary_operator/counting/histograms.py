@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from canary_operator.errors import ConfigurationError
-from canary_operator.model.samples import NativeBucket, NativeSample, NativeSeries, Sample, Series
+from canary_operator.model.samples import NativeSample, NativeSeries, Sample, Series
 
 LE = "le"
 
@@ -96,39 +96,3 @@ def _within(sample: NativeSample, threshold: float) -> float:
                 f"threshold {threshold:g} is no bucket of the live native histogram: the bounds next to it are {near}"
             )
     return sum(bucket.count for bucket in sample.buckets if bucket.upper <= threshold)
-
-
-def read_native(metric: Mapping[str, str], histograms: Iterable[object]) -> NativeSeries | None:
-    """Read one series of Prometheus' API whose samples are ``[time, {count, buckets}]``; None if it is none."""
-    samples: list[NativeSample] = []
-    for pair in histograms:
-        sample = _native(pair)
-        if sample is None:
-            return None
-        samples.append(sample)
-    return NativeSeries(tuple(sorted(metric.items())), tuple(samples))
-
-
-def _native(pair: object) -> NativeSample | None:
-    match pair:
-        case [int() | float() as at, {"count": str() as count, **rest}]:
-            buckets = rest.get("buckets", [])
-            read = [_bucket(each) for each in buckets] if isinstance(buckets, list) else [None]
-            number = bound(count)
-            if number is None or None in read:
-                return None
-            return NativeSample(float(at), number, tuple(each for each in read if each is not None))
-        case _:
-            return None
-
-
-def _bucket(bucket: object) -> NativeBucket | None:
-    # The first number says which ends belong to the bucket. It matters for negative values only, and none are slow.
-    match bucket:
-        case [int(), str() as lower, str() as upper, str() as count]:
-            numbers = [bound(text) for text in (lower, upper, count)]
-            if None in numbers:
-                return None
-            return NativeBucket(*(number for number in numbers if number is not None))
-        case _:
-            return None

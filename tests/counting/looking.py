@@ -3,15 +3,17 @@
 import json
 from collections.abc import Iterable
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from canary_operator.counting import asking, folding, persisting, watermark
 from canary_operator.counting.tallies import Arm, Epoch, Folded, Reading, Rules, Selection, State, Tick
 from canary_operator.model.indicator import Events, Latency, Matcher, MatchKind, Ratio, Selector
-from tests.counting.world import START, World
+from tests.counting import world
+from tests.counting.world import World
 
 RULES = Rules()
-TOTAL = Selector("http_requests_total")
+TOTAL = Selector(world.REQUESTS)
 
 
 def bad(*matchers, events=Events.BAD):
@@ -19,7 +21,7 @@ def bad(*matchers, events=Events.BAD):
 
 
 def slower(threshold):
-    return Latency(Selector("http_request_duration_seconds"), Decimal(threshold))
+    return Latency(Selector(world.BUCKETS.removesuffix("_bucket")), Decimal(threshold))
 
 
 def one_way(measure, answer, rules=RULES, up=None):
@@ -29,38 +31,41 @@ def one_way(measure, answer, rules=RULES, up=None):
 
 ERRORS = bad(Matcher("status", MatchKind.REGEX, "5.."))
 SLOW = slower("0.5")
-EPOCH = Epoch(START, canary_born=START - 60, stable_born=START - 100_000)
+APART = Ratio(Events.BAD, (Selector(world.ERRORS),), (TOTAL,))
+GOOD_APART = Ratio(Events.GOOD, (Selector(world.GOOD),), (TOTAL,))
+UP = Selector(world.UP)
+EPOCH = Epoch(world.START, canary_born=world.START - 60, stable_born=world.START - 100_000)
 
 
-def read(world, since, until, indicator=ERRORS, *, shuffled=False, restarts_known=True, up=True, rules=RULES):
-    kind = "requests" if indicator is ERRORS else "buckets"
+def read(place, since, until, measure=ERRORS, *, shuffled=False, restarts_known=True, up=True, rules=RULES):
     arms = {}
     for arm in Arm:
-        answer = world.answer(arm, since, until, kind, shuffled=shuffled)
-        seen = world.answer(arm, since, until, "up") if up else None
-        arms[arm] = one_way(indicator, answer, rules, seen)
+        ask = partial(place.answer, arm, since=since, until=until, shuffled=shuffled)
+        seen = ask(UP) if up else None
+        ways = asking.ways(measure)
+        arms[arm] = asking.best([asking.read(way, [ask(each) for each in way.selectors], rules, seen) for way in ways])
         assert isinstance(arms[arm], Selection), arms[arm]
-    return Reading(arms, since, until, world.pods(until, restarts_known=restarts_known))
+    return Reading(arms, since, until, place.pods(until, restarts_known=restarts_known))
 
 
-def look(state, world, until, epoch=EPOCH, before=None, **how):
-    reading = read(world, watermark.since(before or state, epoch, until), until, **how)
+def look(state, place, until, epoch=EPOCH, before=None, **how):
+    reading = read(place, watermark.since(before or state, epoch, until), until, **how)
     folded = folding.fold(state, reading, epoch, how.get("rules", RULES))
     assert isinstance(folded, Folded), folded
     return folded
 
 
 def count(
-    world: World, looks: Iterable[float], *, persisted: bool = False, repeated: bool = False, **how: Any
+    place: World, looks: Iterable[float], *, persisted: bool = False, repeated: bool = False, **how: Any
 ) -> tuple[State, list[Tick]]:
     """State and ticks after looks at those times."""
     state, ticks = how.pop("state", folding.begin(how.get("epoch", EPOCH))), []
     for until in looks:
-        folded = look(state, world, until, **how)
+        folded = look(state, place, until, **how)
         ticks += folded.ticks
         if repeated:
             # The same samples; no smaller answer, which could be without what the state was made of.
-            again = look(folded.state, world, until, before=state, **how)
+            again = look(folded.state, place, until, before=state, **how)
             assert again.ticks == ()
             assert again.state == folded.state
         state = folded.state
@@ -69,5 +74,5 @@ def count(
     return state, ticks
 
 
-def every(seconds: float, world: World) -> list[float]:
-    return [START + seconds * n for n in range(int((world.end - START) / seconds))] + [world.end]
+def every(seconds: float, place: World) -> list[float]:
+    return [world.START + seconds * n for n in range(int((place.end - world.START) / seconds))] + [place.end]

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from canary_operator.counting import parting
 from canary_operator.counting.parting import OTHER
 from canary_operator.counting.tallies import Arm, Cell, Rules, Tally, Tick
-from tests.counting.looking import ERRORS, count, every
+from tests.counting.looking import count, every
 from tests.counting.world import Chaos, World
 
 
@@ -68,7 +68,7 @@ def test_the_parts_add_up_and_parting_changes_no_count(seed, most):
 
 def test_each_pod_and_route_has_what_it_served():
     world = World(7, Chaos(restarts=0, deaths=0, scale_ups=0, outages=0, target_gaps=0))
-    state, ticks = count(world, every(15, world), rules=Rules(stratify_by=("route",)), indicator=ERRORS)
+    state, ticks = count(world, every(15, world), rules=Rules(stratify_by=("route",)))
     until = state.watermark_ms / 1000
 
     for process in world.processes:

@@ -1,6 +1,6 @@
 import pytest
 
-from canary_operator.counting.histograms import as_buckets, read_native
+from canary_operator.counting.histograms import as_buckets
 from canary_operator.counting.tallies import LeftOut, Point, Selection
 from canary_operator.errors import ConfigurationError
 from canary_operator.model.indicator import Matcher, MatchKind
@@ -195,16 +195,19 @@ def test_more_fast_requests_than_requests_are_no_scrape():
     assert counter.points == (Point(30_000, 10, 1),)
 
 
-NATIVE = [
-    [15, {"count": "10", "sum": "3", "buckets": [[0, "0.25", "0.5", "7"], [0, "0.5", "1", "2"], [0, "2", "4", "1"]]}]
-]
+NATIVE = NativeSeries(
+    (("pod", "p"),),
+    (
+        NativeSample(
+            15.0, 10.0, (NativeBucket(0.25, 0.5, 7.0), NativeBucket(0.5, 1.0, 2.0), NativeBucket(2.0, 4.0, 1.0))
+        ),
+    ),
+)
 
 
 def test_a_native_histogram_is_read_where_the_bound_is_between_its_buckets():
-    native = read_native({"pod": "p"}, NATIVE)
-
     for threshold, slow in (("0.5", 3), ("1", 1), ("1.5", 1), ("4", 0), ("0.25", 10)):
-        selection = one_way(slower(threshold), Answer(ResultKind.MATRIX, (), (native,)))
+        selection = one_way(slower(threshold), Answer(ResultKind.MATRIX, (), (NATIVE,)))
         assert selection.counters[0].points == (Point(15_000, 10, slow),)
 
 
@@ -213,10 +216,3 @@ def test_a_native_histogram_is_refused_where_the_bound_cuts_a_bucket():
 
     with pytest.raises(ConfigurationError, match="the bounds next to it are"):
         as_buckets([native], 0.3)
-
-
-@pytest.mark.parametrize(
-    "broken", [[1], [[1, {"count": "x"}]], [[1, {"count": "1", "buckets": 3}]], [[1, {"count": "1", "buckets": [[1]]}]]]
-)
-def test_what_is_no_native_histogram_is_not_read_as_one(broken):
-    assert read_native({}, broken) is None

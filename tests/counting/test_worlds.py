@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from canary_operator.counting import folding
 from canary_operator.counting.tallies import Arm, Epoch, Tally
-from tests.counting.looking import ERRORS, SLOW, count, every
+from tests.counting.looking import APART, ERRORS, GOOD_APART, SLOW, count, every
 from tests.counting.world import INTERVAL, START, Chaos, World
 
 GENTLE = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -26,6 +26,7 @@ chaos = st.builds(
     scale_ups=st.integers(0, 3),
     target_gaps=st.integers(0, 2),
     outages=st.integers(0, 2),
+    prometheus_restarts=st.integers(0, 1),
 )
 seeds = st.integers(0, 2**32)
 
@@ -34,18 +35,18 @@ def counted(state):
     return {Arm.CANARY: state.canary.tally, Arm.STABLE: state.stable.tally}
 
 
-def truth(world, state, kind="requests"):
-    return {arm: world.scraped(arm, state.watermark_ms / 1000, kind) for arm in Arm}
+def truth(world, state, *, slow=False):
+    return {arm: world.scraped(arm, state.watermark_ms / 1000, slow=slow) for arm in Arm}
 
 
 @GENTLE
-@given(seeds, chaos, st.sampled_from([ERRORS, SLOW]))
-def test_what_was_scraped_is_counted_exactly(seed, chaos, indicator):
+@given(seeds, chaos, st.sampled_from([ERRORS, SLOW, APART, GOOD_APART]))
+def test_what_was_scraped_is_counted_exactly(seed, chaos, measure):
     world = World(seed, chaos)
 
-    state, ticks = count(world, every(INTERVAL, world), indicator=indicator)
+    state, ticks = count(world, every(INTERVAL, world), measure=measure)
 
-    assert truth(world, state, "requests" if indicator is ERRORS else "buckets") == counted(state)
+    assert truth(world, state, slow=measure is SLOW) == counted(state)
     assert counted(state) == {
         Arm.CANARY: sum((tick.canary for tick in ticks), Tally()),
         Arm.STABLE: sum((tick.stable for tick in ticks), Tally()),
@@ -89,12 +90,12 @@ def test_two_replicas_with_gaps_of_their_own_lose_nothing_and_double_nothing(see
 
 
 @GENTLE
-@given(seeds, chaos, st.booleans(), st.booleans(), st.integers(1, 2))
-def test_nothing_is_ever_invented(seed, chaos, restarts_known, up, replicas):
+@given(seeds, chaos, st.booleans(), st.booleans(), st.integers(1, 2), st.sampled_from([ERRORS, APART, GOOD_APART]))
+def test_nothing_is_ever_invented(seed, chaos, restarts_known, up, replicas, measure):
     wild = dataclasses.replace(chaos, fast_boot=True, longest_gap=400.0, restarts=8, replicas=replicas)
     world = World(seed, wild)
 
-    state, _ = count(world, every(INTERVAL, world), restarts_known=restarts_known, up=up)
+    state, _ = count(world, every(INTERVAL, world), restarts_known=restarts_known, up=up, measure=measure)
 
     for arm, tally in counted(state).items():
         most = world.scraped(arm, world.end, at_most=True)

@@ -5,17 +5,22 @@ Law: seeded; nothing of the counting is used here. Truth is told from the times 
 
 import math
 import random
+import re
 from bisect import bisect_right
 from collections import defaultdict
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from canary_operator.counting.tallies import Arm, Pod, Tally
+from canary_operator.model.indicator import Selector
 from canary_operator.model.samples import Answer, ResultKind, Sample, Series
 
 START = 1_700_000_000.0  # the epoch begins here
 HASHES = {Arm.CANARY: "c4n4ry", Arm.STABLE: "st4ble"}
 INTERVAL = 15.0
-BOUNDS = ("0.1", "0.5", "+Inf")
+BOUNDS = ("0.1", "0.5", "2.5", "+Inf")
+REQUESTS, ERRORS, GOOD, UP = "http_requests_total", "http_errors_total", "http_good_total", "up"
+BUCKETS = "http_duration_seconds_bucket"
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,7 @@ class Chaos:
     scale_ups: int = 1
     target_gaps: int = 1
     outages: int = 1  # of Prometheus, each replica by itself
+    prometheus_restarts: int = 0  # after which every target is scraped at other moments
     longest_gap: float = 90.0
     replicas: int = 1
     drained: bool = False  # nothing is asked of a pod around its last scrapes, nor around the epoch's start
@@ -61,7 +67,8 @@ class Process:
 
 
 class World:
-    def __init__(self, seed: int, chaos: Chaos) -> None:
+    def __init__(self, seed: int, chaos: Chaos, namespace: str = "shop") -> None:
+        self.namespace = namespace
         self.chance = random.Random(seed)
         self.chaos = chaos
         self.end = START + chaos.seconds
@@ -136,17 +143,26 @@ class World:
         chaos, chance = self.chaos, self.chance
         replicas = [f"prometheus-{n}" for n in range(chaos.replicas)] if chaos.replicas > 1 else [""]
         outages = {replica: [self._gap() for _ in range(chaos.outages)] for replica in replicas}
+        restarts = {replica: sorted(self._gap() for _ in range(chaos.prometheus_restarts)) for replica in replicas}
         for process in self.processes:
             for replica in replicas:
-                gaps = outages[replica] + [self._gap() for _ in range(chaos.target_gaps) if chance.random() < 0.5]
-                phase = chance.uniform(0, INTERVAL)
-                times = []
-                for n in range(int((chaos.seconds + 400) / INTERVAL)):
-                    at = round(START - 400 + phase + n * INTERVAL + chance.uniform(-0.05, 0.05), 3)
-                    up = any(life.ready <= at < life.end for life in process.lives)
-                    if up and at <= self.end and not any(low <= at <= high for low, high in gaps):
-                        times.append(at)
-                process.scrapes[replica] = times
+                gaps = [self._gap() for _ in range(chaos.target_gaps) if chance.random() < 0.5]
+                gaps += outages[replica] + restarts[replica]
+                process.scrapes[replica] = [
+                    at
+                    for at in self._moments([low for low, _ in restarts[replica]])
+                    if any(life.ready <= at < life.end for life in process.lives)
+                    and not any(low <= at <= high for low, high in gaps)
+                ]
+
+    def _moments(self, restarts):
+        """When a target would be scraped, if nothing were in the way."""
+        edges = [START - 400, *restarts, self.end]
+        for low, high in pairwise(edges):
+            at = low + self.chance.uniform(0, INTERVAL)
+            while at < high:
+                yield round(at + self.chance.uniform(-0.05, 0.05), 3)
+                at += INTERVAL
 
     def _gap(self):
         # Every long-lived process is scraped at least once in the five minutes before the epoch.
@@ -154,16 +170,16 @@ class World:
         return low, low + self.chance.uniform(INTERVAL, self.chaos.longest_gap)
 
     def _expose(self):
-        """Series by kind: labels -> times and values."""
-        made = {"requests": {}, "buckets": {}, "up": {}}
+        """Series: arm and labels -> samples."""
+        made = defaultdict(list)
         for process in self.processes:
             for replica, times in process.scrapes.items():
                 for at in times:
                     life = next(life for life in process.lives if life.ready <= at < life.end)
-                    for kind, extra, value in self._page(life, at):
-                        labels = self._labels(process, replica, extra)
-                        made[kind].setdefault((process.arm, labels), []).append(Sample(at, float(value)))
-        return made
+                    for metric, extra, value in self._page(life, at):
+                        labels = self._labels(process, replica, {"__name__": metric, **extra})
+                        made[process.arm, labels].append(Sample(at, float(value)))
+        return dict(made)
 
     @staticmethod
     def _page(life, at):
@@ -174,18 +190,20 @@ class World:
                 break
             counts[status, route] += 1
             slow, fast = slow + late, fast + (not late)
-        yield "up", {}, 1
+        yield UP, {}, 1
+        errors = sum(count for (status, _), count in counts.items() if status[0] == "5")
+        yield ERRORS, {}, errors
+        yield GOOD, {}, sum(counts.values()) - errors
         for (status, route), count in counts.items():
-            yield "requests", {"status": status, "route": route}, count
+            yield REQUESTS, {"status": status, "route": route}, count
         if fast or slow or life.prior:
             before = sum(life.prior.values())
-            for bound, count in zip(BOUNDS, (0, fast + before, fast + slow + before), strict=True):
-                yield "buckets", {"le": bound}, count
+            for bound, count in zip(BOUNDS, (0, fast + before, *2 * [fast + slow + before]), strict=True):
+                yield BUCKETS, {"le": bound}, count
 
-    @staticmethod
-    def _labels(process, replica, extra):
+    def _labels(self, process, replica, extra):
         labels = {
-            "namespace": "shop",
+            "namespace": self.namespace,
             "job": "web",
             "instance": f"{process.name}:8080",
             "pod": process.name,
@@ -198,10 +216,11 @@ class World:
 
     # --- what is told
 
-    def answer(self, arm: Arm, since: float, until: float, kind: str = "requests", *, shuffled: bool = False) -> Answer:
+    def answer(self, arm: Arm, selector: Selector, since: float, until: float, *, shuffled: bool = False) -> Answer:
+        """What Prometheus 3 answers: samples after `since`, up to `until`."""
         series = []
-        for (of, labels), samples in self._samples[kind].items():
-            if of is not arm:
+        for (of, labels), samples in self._samples.items():
+            if of is not arm or not _is_meant(dict(labels), selector):
                 continue
             low, high = (bisect_right(samples, end, key=lambda sample: sample.at) for end in (since, until))
             part = samples[low:high]
@@ -212,6 +231,12 @@ class World:
         if shuffled:
             self.chance.shuffle(series)
         return Answer(ResultKind.MATRIX, tuple(series))
+
+    def exposition(self):
+        """All samples: labels, seconds and value."""
+        for (_, labels), samples in self._samples.items():
+            for sample in samples:
+                yield labels, sample.at, sample.value
 
     def pods(self, until, *, restarts_known=True):
         known = {}
@@ -224,7 +249,7 @@ class World:
     # --- the truth
 
     def scraped(
-        self, arm: Arm, until: float, kind: str = "requests", *, start: float = START, at_most: bool = False
+        self, arm: Arm, until: float, *, slow: bool = False, start: float = START, at_most: bool = False
     ) -> Tally:
         """Requests between a life's last scrape up to the epoch (none: its begin) and its last one up to `until`.
 
@@ -234,13 +259,13 @@ class World:
         for process in self.processes:
             for life, low, high in self._seen(process, until, start, at_most=at_most):
                 if process.arm is arm:
-                    tally += self._between(life, low, high, kind)
+                    tally += self._between(life, low, high, slow=slow)
         return tally
 
     def scraped_of(self, process: Process, route: str, until: float) -> Tally:
         """The same of one process' requests to a route."""
         seen = self._seen(process, until, START)
-        return sum((self._between(*each, "requests", route) for each in seen), Tally())
+        return sum((self._between(*each, route=route) for each in seen), Tally())
 
     @staticmethod
     def _seen(process, until, start, *, at_most=False):
@@ -255,12 +280,18 @@ class World:
                 base = (min if at_most else max)(bases, default=-math.inf)
                 yield life, base, max(times[-1] for times in mine if times)
 
-    def served(self, arm: Arm, since: float, until: float = math.inf, kind: str = "requests") -> Tally:
+    def served(self, arm: Arm, since: float, until: float = math.inf) -> Tally:
         """All requests of a time, whether anybody could have seen them or not."""
         lives = [life for process in self.processes if process.arm is arm for life in process.lives]
-        return sum((self._between(life, since, until, kind) for life in lives), Tally())
+        return sum((self._between(life, since, until) for life in lives), Tally())
 
     @staticmethod
-    def _between(life: Life, low: float, high: float, kind: str, route: str = "") -> Tally:
-        mine = [(status, slow) for at, status, to, slow in life.requests if low < at <= high and route in {"", to}]
-        return Tally(sum(slow if kind == "buckets" else status[0] == "5" for status, slow in mine), len(mine))
+    def _between(life: Life, low: float, high: float, *, slow: bool = False, route: str = "") -> Tally:
+        mine = [(status, late) for at, status, to, late in life.requests if low < at <= high and route in {"", to}]
+        return Tally(sum(late if slow else status[0] == "5" for status, late in mine), len(mine))
+
+
+def _is_meant(labels, selector):
+    return labels["__name__"] == selector.metric and all(
+        re.fullmatch(each.value, labels.get(each.label, "")) for each in selector.matchers if each.label == "le"
+    )
