@@ -5,9 +5,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from canary_operator.model.samples import Absent, Answer, ResultKind, Sample, Series
+from canary_operator.model.samples import (
+    Absent,
+    Answer,
+    NativeBucket,
+    NativeSample,
+    NativeSeries,
+    ResultKind,
+    Sample,
+    Series,
+)
 from canary_operator.model.verdict import HoldReason
-from canary_operator.prometheus.decoding import MAX_SERIES, decode_answer, decode_error_type
+from canary_operator.prometheus.decoding import MAX_RAW_SERIES, MAX_SERIES, decode_answer, decode_error_type
+from canary_operator.prometheus.replies import Fault, Reply
 
 UNAVAILABLE = HoldReason.TELEMETRY_UNAVAILABLE
 MISCONFIGURED = HoldReason.CONFIGURATION_ERROR
@@ -40,14 +50,77 @@ def test_a_matrix_keeps_all_samples():
     assert answer == Answer(ResultKind.MATRIX, (Series((), (Sample(1.0, 1.0), Sample(2.5, 2.0))),))
 
 
+HISTOGRAM = {"count": "10", "sum": "3", "buckets": [[0, "0.25", "0.5", "7"], [1, "2", "+Inf", "3"]]}
+NATIVE = NativeSample(15.0, 10.0, (NativeBucket(0.25, 0.5, 7.0), NativeBucket(2.0, math.inf, 3.0)))
+
+
+def test_a_matrix_keeps_native_histograms():
+    answer = decode_answer(reply("matrix", [{"metric": {"b": "x", "a": "y"}, "histograms": [[15, HISTOGRAM]]}])).answer
+
+    assert answer == Answer(ResultKind.MATRIX, (), (NativeSeries((("a", "y"), ("b", "x")), (NATIVE,)),))
+
+
+def test_a_series_that_became_a_native_histogram_is_both():
+    element = {"metric": {"a": "y"}, "values": [[1, "1"]], "histograms": [[15, HISTOGRAM]]}
+
+    answer = decode_answer(reply("matrix", [element])).answer
+
+    labels = (("a", "y"),)
+    series, native = Series(labels, (Sample(1.0, 1.0),)), NativeSeries(labels, (NATIVE,))
+    assert answer == Answer(ResultKind.MATRIX, (series,), (native,))
+
+
+def test_a_native_histogram_without_observations_has_no_buckets():
+    answer = decode_answer(reply("matrix", [{"metric": {}, "histograms": [[15, {"count": "0", "sum": "0"}]]}])).answer
+
+    assert isinstance(answer, Answer)
+    assert answer.native[0].samples == (NativeSample(15.0, 0.0, ()),)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        1,
+        [1],
+        [[1, "1"]],
+        [[1, {"count": 1}]],
+        [[1, {"count": "x"}]],
+        [[1, {"count": "1", "buckets": 3}]],
+        [[1, {"count": "1", "buckets": [[1]]}]],
+        [[1, {"count": "1", "buckets": [[0, "0", "1", 1]]}]],
+        [[1, {"count": "1", "buckets": [[0, "NaN", "1", "1"]]}]],
+        [[True, HISTOGRAM]],
+        [[2, HISTOGRAM], [1, HISTOGRAM]],
+    ],
+)
+def test_what_is_no_native_histogram_makes_the_answer_unreadable(broken):
+    answer = decode_answer(reply("matrix", [{"metric": {}, "histograms": broken}])).answer
+
+    assert isinstance(answer, Absent)
+    assert answer.reason is UNAVAILABLE
+
+
 def test_no_series_is_an_answer():
     assert decode_answer(reply("vector", [])).answer == Answer(ResultKind.VECTOR, ())
 
 
-def test_infos_and_empty_warnings_are_no_reason_to_doubt():
+def test_infos_and_empty_warnings_are_no_reason_to_doubt_and_infos_are_counted():
     body = reply("vector", [], warnings=[], infos=["metric might not be a counter"], isPartial=False)
 
-    assert decode_answer(body).answer == Answer(ResultKind.VECTOR, ())
+    assert decode_answer(body) == Reply(Answer(ResultKind.VECTOR, ()), infos=1)
+
+
+@pytest.mark.parametrize("infos", [None, "text", {"a": 1}, 1])
+def test_infos_of_another_shape_are_none(infos):
+    assert decode_answer(reply("vector", [], infos=infos)) == Reply(Answer(ResultKind.VECTOR, ()))
+
+
+@pytest.mark.parametrize("infos", [[], ["metric might not be a counter"]])
+def test_an_info_beside_a_warning_changes_nothing(infos):
+    read = decode_answer(reply("vector", [], warnings=["store gone"], infos=infos))
+
+    message = "the answer came with 1 warning(s), so it may be partial"
+    assert read == Reply(Absent(UNAVAILABLE, message), Fault.PARTIAL)
 
 
 @pytest.mark.parametrize(
@@ -142,6 +215,7 @@ def test_nesting_without_end_is_unreadable():
         (reply("vector", [{"metric": {}, "histogram": [1, {"count": "1"}]}]), "native histogram"),
         (reply("string", [1, "text"]), "string"),
         (reply("vector", [one("1", a=str(number)) for number in range(MAX_SERIES + 1)]), "10001 series"),
+        (reply("matrix", [{}] * (MAX_RAW_SERIES + 1)), "50001 series"),
     ],
 )
 def test_a_query_that_returns_what_cannot_be_judged_is_the_authors_mistake(body, word):
@@ -164,8 +238,18 @@ def somewhat(*good):
 
 
 samples = st.lists(somewhat(st.floats(), st.sampled_from(["1", "NaN"])), max_size=3)
+buckets = st.lists(
+    somewhat(st.tuples(st.just(0), st.just("0"), st.sampled_from(["1", "NaN"]), st.just("1"))), max_size=2
+)
+histogram = st.fixed_dictionaries({}, optional={"count": somewhat(st.just("1")), "buckets": somewhat(buckets)})
 elements = st.fixed_dictionaries(
-    {}, optional={"metric": somewhat(st.just({})), "value": somewhat(samples), "values": somewhat(st.lists(samples))}
+    {},
+    optional={
+        "metric": somewhat(st.just({})),
+        "value": somewhat(samples),
+        "values": somewhat(st.lists(samples)),
+        "histograms": somewhat(st.lists(st.tuples(somewhat(st.floats()), somewhat(histogram)), max_size=2)),
+    },
 )
 almost_replies = st.fixed_dictionaries(
     {
