@@ -6,17 +6,22 @@ Law: pure; a mistake of a person is a ConfigurationError that names the place.
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from canary_operator.conditions import arguments, patterns
 from canary_operator.conditions.metric_spec import MetricSpec, parse_metric
 from canary_operator.conditions.problems import OperandError
+from canary_operator.engine import opaque, sought
+from canary_operator.engine.sought import TEMPLATE_KINDS, Sought
+from canary_operator.engine.templates import argument_values, kind_of, template_refs, template_spec
 from canary_operator.errors import ConfigurationError
 from canary_operator.model.decision import Snapshot
+from canary_operator.model.indicator import Opaque
 from canary_operator.model.providers import resolve_address
-from canary_operator.model.rollout import Rollout, TemplateRef
+from canary_operator.model.rollout import TemplateRef
 from canary_operator.model.samples import Absent
+from canary_operator.slo.injection import require_matcher
 
 # Parts of a template that change what is measured and that the gate does not read.
 _UNREAD = ("templates",)
@@ -50,41 +55,37 @@ def judged_metrics(snapshot: Snapshot) -> tuple[JudgedMetric, ...]:
 
 
 def _judged_metrics(snapshot: Snapshot) -> tuple[JudgedMetric, ...]:
-    refs = template_refs(snapshot)
-    if not refs:
+    found = sought.objectives(snapshot)
+    # Where objectives judge, the Rollout's own templates stay Argo's, unless the annotation names them too.
+    refs = () if found and snapshot.opt_in.templates is None else template_refs(snapshot)
+    if not refs and not found:
         raise ConfigurationError(
-            "nothing judges this release: name an AnalysisTemplate in the annotation "
-            "canary-operator.io/analysis-templates or in the Rollout's strategy"
+            "nothing judges this release: name an SLOPolicy with objectives in the annotation "
+            "canary-operator.io/slo-policy, or an AnalysisTemplate in canary-operator.io/analysis-templates or in the "
+            "Rollout's strategy"
         )
-    _refuse_unknown_arguments(snapshot, refs)
-    metrics = tuple(metric for ref in refs for metric in _metrics(snapshot, ref))
+    _refuse_unknown_arguments(snapshot, refs, found)
+    metrics = [metric for ref in refs for metric in _metrics(snapshot, ref)]
+    metrics += [_unsplit(snapshot, each, each.meaning) for each in found if isinstance(each.meaning, Opaque)]
     _refuse_equal_names(metrics)
-    return metrics
+    return tuple(metrics)
 
 
-def template_refs(snapshot: Snapshot) -> tuple[TemplateRef, ...]:
-    """The templates of the annotation, else those that the Rollout's own strategy names, each once."""
-    named = snapshot.opt_in.templates
-    if named is None:
-        named = tuple(ref for analysis in snapshot.rollout.analyses for ref in analysis.templates)
-    return tuple(dict.fromkeys(named))
-
-
-def _template(snapshot: Snapshot, ref: TemplateRef) -> Mapping[str, Any]:
-    body = snapshot.templates.get(ref)
-    if body is None:
-        where = "" if ref.cluster else f" in namespace {snapshot.rollout.ref.namespace}"
-        raise ConfigurationError(f"{_kind(ref)} {ref.name} does not exist{where}")
-    spec: Mapping[str, Any] = body.get("spec") or {}
-    return spec
-
-
-def _kind(ref: TemplateRef) -> str:
-    return "ClusterAnalysisTemplate" if ref.cluster else "AnalysisTemplate"
+def _unsplit(snapshot: Snapshot, objective: Sought, meaning: Opaque) -> JudgedMetric:
+    """An objective that is one number and no counts stays a condition, and says so."""
+    reference = meaning.source.reference
+    said = f"{reference} (a condition: {meaning.reason})"
+    if meaning.allowed is None:
+        ref = TemplateRef(reference.name, cluster=reference.kind == "ClusterAnalysisTemplate")
+        (own,) = [each for each in _metrics(snapshot, ref) if reference.entry in ("", each.spec.name)]
+        return replace(own, spec=replace(own.spec, name=objective.name), source=said, counts=True)
+    rendered = opaque.as_metric(snapshot, objective, meaning)
+    digest = hashlib.sha256(json.dumps(rendered, sort_keys=True).encode()).hexdigest()[:16]
+    return JudgedMetric(parse_metric(rendered, objective.name), said, objective.policy.provider, digest, counts=True)
 
 
 def _metrics(snapshot: Snapshot, ref: TemplateRef) -> list[JudgedMetric]:
-    spec, source = _template(snapshot, ref), f"{_kind(ref)}/{ref.name}"
+    spec, source = template_spec(snapshot, ref), f"{kind_of(ref)}/{ref.name}"
     for field in _UNREAD:
         if spec.get(field):
             raise ConfigurationError(f"{source}: spec.{field} is not supported")
@@ -95,12 +96,7 @@ def _metrics(snapshot: Snapshot, ref: TemplateRef) -> list[JudgedMetric]:
 
 
 def _rendered(snapshot: Snapshot, ref: TemplateRef, spec: Mapping[str, Any], source: str) -> list[JudgedMetric]:
-    values = arguments.resolve_arguments(
-        spec.get("args") or (),
-        snapshot.opt_in.arguments or {},
-        _rollout_values(snapshot, ref),
-        _well_known(snapshot.rollout),
-    )
+    values = argument_values(snapshot, ref, spec)
     dry_run = [str(entry.get("metricName")) for entry in spec.get("dryRun") or ()]
     if snapshot.opt_in.templates is None:
         dry_run += [name for own in snapshot.rollout.analyses if ref in own.templates for name in own.dry_run]
@@ -121,6 +117,8 @@ def _judged(
     provider = resolve_address(spec.address or None, snapshot.addresses)
     if isinstance(provider, Absent):
         raise ConfigurationError(f"{path}.provider.prometheus.address: {provider.message}")
+    if provider in snapshot.addresses.by_namespace:
+        require_matcher(spec.query, "namespace", snapshot.rollout.ref.namespace)
     digest = hashlib.sha256(json.dumps(rendered, sort_keys=True).encode()).hexdigest()[:16]
     counts = not any(_matches(pattern, spec.name) for pattern in dry_run)
     return JudgedMetric(spec, source, provider, digest, counts)
@@ -136,34 +134,10 @@ def _matches(pattern: str, name: str) -> bool:
         raise ConfigurationError(f"spec.dryRun: metricName: {error}") from error
 
 
-def _rollout_values(snapshot: Snapshot, ref: TemplateRef) -> dict[str, str]:
-    for analysis in snapshot.rollout.analyses:
-        if ref in analysis.templates:
-            _refuse_unresolved(analysis.unresolved, snapshot)
-            return dict(analysis.arguments)
-    return {}
-
-
-def _refuse_unresolved(names: Sequence[str], snapshot: Snapshot) -> None:
-    for name in names:
-        if name not in (snapshot.opt_in.arguments or {}):
-            raise ConfigurationError(f"args.{name}: the Rollout does not have the field that valueFrom names")
-
-
-def _well_known(rollout: Rollout) -> dict[str, str]:
-    known = {
-        "namespace": rollout.ref.namespace,
-        "rollout": rollout.ref.name,
-        "canary-hash": rollout.pod_hash,
-        "stable-hash": rollout.stable_hash,
-        "canary-service": rollout.canary_service,
-        "stable-service": rollout.stable_service,
-    }
-    return {name: value for name, value in known.items() if value}
-
-
-def _refuse_unknown_arguments(snapshot: Snapshot, refs: Sequence[TemplateRef]) -> None:
-    declared = [_template(snapshot, ref).get("args") or () for ref in refs]
+def _refuse_unknown_arguments(snapshot: Snapshot, refs: Sequence[TemplateRef], found: Sequence[Sought]) -> None:
+    references = [each.meaning.source.reference for each in found if not isinstance(each.meaning, Absent)]
+    named = [TemplateRef(each.name, cluster=not each.namespace) for each in references if each.kind in TEMPLATE_KINDS]
+    declared = [template_spec(snapshot, ref).get("args") or () for ref in (*refs, *named)]
     for name in arguments.undeclared(snapshot.opt_in.arguments or {}, declared):
         known = sorted({arg["name"] for args in declared for arg in args})
         raise ConfigurationError(

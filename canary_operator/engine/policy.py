@@ -25,7 +25,7 @@ def effective_policy(snapshot: Snapshot) -> SLOPolicySpec:
         return SLOPolicySpec()
     first, *others = found
     for name in others:
-        for field in ("timing", "telemetry_loss", "fail_action"):
+        for field in ("risk", "timing", "telemetry_loss", "fail_action", "compatibility"):
             if getattr(found[name], field) != getattr(found[first], field):
                 raise ConfigurationError(f"SLOPolicies {first} and {name} differ in {field}; they must be equal")
     return found[first]

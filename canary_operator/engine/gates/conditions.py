@@ -82,7 +82,7 @@ def looks(ground: Ground) -> list[Look]:
 
         ConfigurationError: if there is no metric, or one cannot be used.
     """
-    if ground.at is None or (ground.policy.objectives and ground.snapshot.opt_in.templates is None):
+    if ground.at is None:
         return []
     start = ground.at.user_start + (ground.policy.timing.warm_up or 0.0)
     return [_look(metric, ground, start) for metric in judged_metrics(ground.snapshot)]
