@@ -21,7 +21,8 @@ Body = dict[str, Any]
 class ClusterInMemory:
     """Objects by plural and name. What is in ``broken`` cannot be asked; every call is noted in ``calls``.
 
-    ``forbidden`` holds plurals of kinds that may not be read, ``missing`` those that are not installed.
+    ``forbidden`` holds plurals of kinds that may not be read, ``missing`` those that are not installed; ``created`` is
+    when new objects are created.
     """
 
     def __init__(self, store: Store) -> None:
@@ -30,6 +31,7 @@ class ClusterInMemory:
         self.broken: set[str] = set()
         self.forbidden: set[str] = set()
         self.missing: set[str] = set()
+        self.created = "2026-09-14T10:00:00Z"
         self._store = store
         self._version = 100
 
@@ -38,7 +40,7 @@ class ClusterInMemory:
         self._version += 1
         body["metadata"] = {"uid": f"uid-{body['metadata']['name']}", "generation": 1, **body["metadata"]}
         body["metadata"] |= {"resourceVersion": str(self._version)}
-        body["metadata"].setdefault("creationTimestamp", "2026-09-14T10:00:00Z")
+        body["metadata"].setdefault("creationTimestamp", self.created)
         self.objects.setdefault(kind.plural, {})[body["metadata"]["name"]] = body
         if told:
             self._store.put(kind, copy.deepcopy(body))
@@ -46,6 +48,10 @@ class ClusterInMemory:
 
     def all(self, kind: Resource) -> list[Body]:
         return list(self.objects.get(kind.plural, {}).values())
+
+    def _labelled(self, kind: Resource, labels: Mapping[str, str] | None) -> list[Body]:
+        wanted = (labels or {}).items()
+        return [body for body in self.all(kind) if wanted <= (body["metadata"].get("labels") or {}).items()]
 
     def _asked(self, call: str) -> None:
         self.calls.append(call)
@@ -101,7 +107,7 @@ class ClusterInMemory:
 
     async def list_decisions(self, namespace: str, labels: Any = None) -> tuple[Body, ...]:
         self._asked("list_decisions")
-        return tuple(self.all(kinds.GATE_DECISIONS))
+        return tuple(self._labelled(kinds.GATE_DECISIONS, labels))
 
     async def delete_decision(self, namespace: str, name: str, uid: str) -> Written:
         del self.objects["gatedecisions"][name]
@@ -113,17 +119,19 @@ class ClusterInMemory:
     async def patch_event(self, namespace: str, name: str, merge_patch: Body) -> Written:
         self._asked("patch_event")
         self.objects["events"][name] |= merge_patch
-        return Written(Outcome.APPLIED)
+        return Written(Outcome.APPLIED, body=self.objects["events"][name])
 
     async def list_analysis_runs(self, namespace: str, labels: Any = None) -> tuple[Body, ...]:
         self._asked("list_analysis_runs")
-        return tuple(self.all(kinds.ANALYSIS_RUNS))
+        return tuple(self._labelled(kinds.ANALYSIS_RUNS, labels))
 
     async def create_analysis_run(self, namespace: str, body: Body) -> Written:
         return self._create("create_analysis_run", kinds.ANALYSIS_RUNS, body)
 
     async def patch_analysis_run(self, namespace: str, name: str, merge_patch: Body) -> Written:
         self._asked("patch_analysis_run")
+        if name not in self.objects.get("analysisruns", {}):
+            return Written(Outcome.GONE, "404: not found")
         self.objects["analysisruns"][name] |= merge_patch
         return Written(Outcome.APPLIED)
 

@@ -17,6 +17,7 @@ from canary_operator.errors import ClusterError, ClusterRefused, ConfigurationEr
 from canary_operator.journal import analysis_run, events, records
 from canary_operator.model.decision import Outcome, Snapshot
 from canary_operator.model.gate import GateStatus, PauseStatus
+from canary_operator.model.pods import POD_HASH_LABEL
 from canary_operator.model.record import GateDecisionSpec, RecordedAction
 from canary_operator.model.rollout import Body, RolloutRef
 
@@ -25,6 +26,13 @@ log = structlog.get_logger()
 # GateDecisions of one Rollout beyond this many are deleted, oldest first, a batch at a time.
 KEPT_DECISIONS = 500
 _PRUNE_EVERY = 50
+# What one interrupted cycle can have recorded and not remembered: a verdict and an action.
+_LEFT_BEHIND = 2
+# All runs of the current release are shown, within reason: Argo reads them all, and a release can be retried for ever.
+KEPT_RUNS_OF_RELEASE = 50
+
+_UID_LABEL = "canary-operator.io/rollout-uid"
+_REVISION = "rollout.argoproj.io/revision"
 
 
 class Scribe:
@@ -58,44 +66,78 @@ class Scribe:
     ) -> GateStatus:
         """Add a GateDecision to the gate's chain. Returns the status with the new head of the chain.
 
-        What a crash has left behind, recorded but not remembered, is caught up with first and not told twice.
+        What a crash has left behind, recorded but not remembered, is caught up with first and not told twice. A gate
+        that was deleted goes on with the chain it had, of which the first records may be gone.
+
+        Raises:
+
+            ClusterError: if the records cannot be read or written.
         """
+        if status.sequence > 0:
+            added = await self._add(snapshot, status, now, action)
+            if added is not None:
+                return added
+        wanted = records.decision_record(snapshot, status, now, action)
+        status, told = await self._catch_up(snapshot.rollout.ref, status, wanted)
+        if told:
+            return status
+        added = await self._add(snapshot, status, now, action)
+        if added is None:
+            raise ClusterRefused(f"GateDecision {status.sequence + 1} of {snapshot.rollout.ref} cannot be found")
+        return added
+
+    async def _add(
+        self, snapshot: Snapshot, status: GateStatus, now: float, action: RecordedAction | None
+    ) -> GateStatus | None:
+        """The status with the new head of the chain; None where its place is taken."""
         ref = snapshot.rollout.ref
         record = records.decision_record(snapshot, status, now, action)
-        written = await self._api.create_decision(ref.namespace, _decision_body(ref, record, snapshot))
+        written = await self._api.create_decision(ref.namespace, _decision_body(ref, record))
         if written.outcome is Outcome.STALE:
-            ahead = await self._next_stored(ref, record)
-            caught_up = status.model_copy(update={"sequence": ahead["sequence"], "record_hash": ahead["hash"]})
-            return caught_up if _tells_the_same(ahead, record) else await self.record(snapshot, caught_up, now, action)
+            return None
         if written.outcome is not Outcome.APPLIED:
             log.error("decision_not_recorded", rollout=str(ref), outcome=written.outcome.value, message=written.message)
             return status
         if record.sequence % _PRUNE_EVERY == 0:
             await self._prune(ref, record.rollout.uid, record.sequence - KEPT_DECISIONS)
-        return status.model_copy(update={"sequence": record.sequence, "record_hash": record.hash})
+        return _at_head(status, record.sequence, record.hash)
 
-    async def _next_stored(self, ref: RolloutRef, record: GateDecisionSpec) -> Mapping[str, Any]:
-        specs = [body["spec"] for body in await self._api.list_decisions(ref.namespace)]
-        for spec in specs:
-            if (spec["rollout"]["uid"], spec["sequence"]) == (record.rollout.uid, record.sequence):
-                return dict(spec)
-        raise ClusterRefused(f"GateDecision {records.record_name(ref, record)} is there and cannot be found")
+    async def _catch_up(self, ref: RolloutRef, status: GateStatus, wanted: GateDecisionSpec) -> tuple[GateStatus, bool]:
+        """The status with the head of the stored chain, or with the record that tells already what is wanted."""
+        stored = [body["spec"] for body in await self._stored(ref, wanted.rollout.uid)]
+        ahead = sorted(
+            (spec for spec in stored if spec["sequence"] > status.sequence), key=lambda spec: spec["sequence"]
+        )
+        for spec in ahead[-_LEFT_BEHIND:]:
+            if _tells_the_same(spec, wanted):
+                return _at_head(status, spec["sequence"], spec["hash"]), True
+        return (_at_head(status, ahead[-1]["sequence"], ahead[-1]["hash"]) if ahead else status), False
+
+    async def _stored(self, ref: RolloutRef, uid: str) -> list[Body]:
+        bodies = await self._api.list_decisions(ref.namespace, {_UID_LABEL: uid})
+        return [body for body in bodies if body["spec"]["rollout"]["uid"] == uid]
 
     async def _prune(self, ref: RolloutRef, uid: str, newest: int) -> None:
-        for body in await self._api.list_decisions(ref.namespace):
-            spec, meta = body["spec"], body["metadata"]
-            if spec["rollout"]["uid"] == uid and spec["sequence"] <= newest:
-                await self._api.delete_decision(ref.namespace, meta["name"], meta["uid"])
+        for body in await self._stored(ref, uid):
+            if body["spec"]["sequence"] <= newest:
+                await self._api.delete_decision(ref.namespace, body["metadata"]["name"], body["metadata"]["uid"])
 
     async def tell(self, ref: RolloutRef, status: GateStatus, now: float) -> None:
         """Post the Event of a changed verdict; an equal one is renewed."""
         event = dict(events.verdict_event(ref, status, now))
         written = await self._api.create_event(ref.namespace, event)
         if written.outcome is Outcome.STALE:
-            again = {key: event[key] for key in ("message", "lastTimestamp", "type")}
-            written = await self._api.patch_event(ref.namespace, event["metadata"]["name"], again)
+            written = await self._renew(ref.namespace, event)
         if written.outcome is not Outcome.APPLIED:
             log.warning("event_not_posted", rollout=str(ref), outcome=written.outcome.value, message=written.message)
+
+    async def _renew(self, namespace: str, event: Mapping[str, Any]) -> Written:
+        # The first patch tells how often the Event was seen: the operator may not read Events.
+        name, again = event["metadata"]["name"], {key: event[key] for key in ("message", "lastTimestamp", "type")}
+        written = await self._api.patch_event(namespace, name, again)
+        if written.body is None:
+            return written
+        return await self._api.patch_event(namespace, name, {"count": int(written.body.get("count") or 1) + 1})
 
     async def show(self, snapshot: Snapshot, status: GateStatus, now: float) -> GateStatus:
         """Create or update the AnalysisRun of the judged pause. Returns the status with the run's name."""
@@ -113,8 +155,9 @@ class Scribe:
         content = analysis_run.run_content(status, _metrics(snapshot), now)
         if pause.analysis_run:
             written = await self._api.patch_analysis_run(ref.namespace, pause.analysis_run, content)
-            self._complain(ref, written)
-            return status
+            if written.outcome is not Outcome.GONE:
+                self._complain(ref, written)
+                return status
         name = await self._create_run(ref, status, content)
         return status.model_copy(update={"pause": pause.model_copy(update={"analysis_run": name})})
 
@@ -128,26 +171,35 @@ class Scribe:
             body = {"apiVersion": kinds.ANALYSIS_RUNS.api_version, "kind": kinds.ANALYSIS_RUNS.kind, **content}
             written = await self._api.create_analysis_run(ref.namespace, {**body, "metadata": {**meta, "name": name}})
         self._complain(ref, written)
-        await self._prune_runs(ref, list(runs.values()))
+        for run in _superfluous(list(runs.values()), meta):
+            await self._api.delete_analysis_run(ref.namespace, run["metadata"]["name"], run["metadata"]["uid"])
         return name
 
     async def _own_runs(self, ref: RolloutRef, status: GateStatus) -> list[Body]:
         assert status.rollout is not None
-        runs = await self._api.list_analysis_runs(ref.namespace)
-        return [
-            body for body in runs if body["metadata"]["labels"].get(analysis_run.ROLLOUT_LABEL) == status.rollout.uid
-        ]
-
-    async def _prune_runs(self, ref: RolloutRef, runs: list[Body]) -> None:
-        runs.sort(key=lambda body: str(body["metadata"]["creationTimestamp"]), reverse=True)
-        for body in runs[analysis_run.KEPT_RUNS - 1 :]:
-            await self._api.delete_analysis_run(ref.namespace, body["metadata"]["name"], body["metadata"]["uid"])
+        runs = await self._api.list_analysis_runs(ref.namespace, {analysis_run.ROLLOUT_LABEL: status.rollout.uid})
+        return list(runs)
 
     def _complain(self, ref: RolloutRef, written: Written) -> None:
         if written.outcome is not Outcome.APPLIED:
             log.warning(
                 "analysis_run_not_written", rollout=str(ref), outcome=written.outcome.value, message=written.message
             )
+
+
+def _superfluous(runs: list[Body], new: Mapping[str, Any]) -> list[Body]:
+    """The runs to delete beside a new one: old ones, but for those of the release that the new one belongs to."""
+    newest_first = sorted(runs, key=lambda run: str(run["metadata"]["creationTimestamp"]), reverse=True)
+    return [
+        run
+        for older, run in enumerate(newest_first, start=1)
+        if older >= (KEPT_RUNS_OF_RELEASE if _release(run["metadata"]) == _release(new) else analysis_run.KEPT_RUNS)
+    ]
+
+
+def _release(meta: Mapping[str, Any]) -> tuple[str, str]:
+    labels, annotations = meta.get("labels") or {}, meta.get("annotations") or {}
+    return labels.get(POD_HASH_LABEL) or "", annotations.get(_REVISION) or ""
 
 
 def _free_name(wanted: str, key: str, runs: Mapping[str, Body]) -> str:
@@ -170,6 +222,10 @@ def _metrics(snapshot: Snapshot) -> tuple[JudgedMetric, ...]:
         return ()
 
 
+def _at_head(status: GateStatus, sequence: int, record_hash: str) -> GateStatus:
+    return status.model_copy(update={"sequence": sequence, "record_hash": record_hash})
+
+
 def _tells_the_same(stored: Mapping[str, Any], record: GateDecisionSpec) -> bool:
     """Whether a stored record tells this action, or without one this verdict; times and sentences may differ."""
     action = stored.get("action")
@@ -183,7 +239,7 @@ def _is_owned(gate: Body, uid: str) -> bool:
     return any(owner.get("uid") == uid for owner in gate["metadata"].get("ownerReferences") or ())
 
 
-def _decision_body(ref: RolloutRef, record: GateDecisionSpec, snapshot: Snapshot) -> dict[str, Any]:
+def _decision_body(ref: RolloutRef, record: GateDecisionSpec) -> dict[str, Any]:
     return {
         "apiVersion": kinds.GATE_DECISIONS.api_version,
         "kind": kinds.GATE_DECISIONS.kind,
@@ -192,7 +248,7 @@ def _decision_body(ref: RolloutRef, record: GateDecisionSpec, snapshot: Snapshot
             "namespace": ref.namespace,
             "labels": {
                 "app.kubernetes.io/managed-by": "canary-operator",
-                "canary-operator.io/rollout-uid": snapshot.rollout.fence.uid,
+                _UID_LABEL: record.rollout.uid,
             },
         },
         "spec": record.model_dump(mode="json", by_alias=True, exclude_none=True),

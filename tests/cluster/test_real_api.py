@@ -9,19 +9,27 @@ from typing import Any
 import pytest
 import yaml
 
-from canary_operator.cluster import kinds
-from canary_operator.cluster.api import INSTANCE_ID, OURS, Api, owner_reference
+from canary_operator.cluster import calls, kinds
+from canary_operator.cluster.api import INSTANCE_ID, OURS, Api, Lack, owner_reference
+from canary_operator.cluster.calls import Call, Verb
 from canary_operator.cluster.credentials import load_credentials
+from canary_operator.cluster.definitions import Definitions
+from canary_operator.cluster.kinds import Resource
 from canary_operator.cluster.patches import patch_for, still_judged
+from canary_operator.cluster.pods import Pods
+from canary_operator.cluster.replica_sets import ReplicaSets, births
 from canary_operator.cluster.snapshot import Reader
 from canary_operator.cluster.store import Store
+from canary_operator.errors import ClusterRefused
 from canary_operator.model import durations
 from canary_operator.model.decision import Action, ActionKind, Outcome
+from canary_operator.model.facts import SLORefKey
 from canary_operator.model.gate import GateStatus
 from canary_operator.model.pause import FIRST_SHIFT_SECONDS, SECOND_SHIFT_SECONDS, Hold
 from canary_operator.model.providers import ProviderAddresses
 from canary_operator.model.record import GateDecisionSpec
 from canary_operator.model.rollout import Body, Rollout, RolloutRef, parse_rollout
+from canary_operator.model.samples import Absent
 from lab.cluster import Lab
 
 pytestmark = pytest.mark.e2e
@@ -186,6 +194,77 @@ async def test_a_rollback_inside_the_window_is_told_from_the_replica_sets(
     found = await Reader(other, api, ProviderAddresses({}), 15.0).read(ref)
     assert found is not None
     assert found.rollout.rolls_back
+
+
+async def test_pods_and_births_of_both_versions_are_told(installed: Lab, api: Api, namespace: str) -> None:
+    ref = RolloutRef(namespace, "seen")
+    rollout, _ = await paused(installed, api, ref)
+
+    pods, revisions = await Pods(api).of(rollout), await ReplicaSets(api).created(rollout, {})
+
+    assert len(pods.canary) == 1
+    assert len(pods.stable) >= 1
+    for pod in (*pods.canary, *pods.stable):
+        assert pod.started is not None
+        assert pod.ready_since is not None
+        assert (pod.phase, pod.restart_count, pod.reason) == ("Running", 0, "")
+        assert revisions[pod.pod_hash] <= pod.started <= pods.at + 1
+        assert pod.node
+    assert {pod.pod_hash for pod in pods.canary} == {rollout.pod_hash}
+    born = births(revisions, rollout)
+    assert born.canary is not None
+    assert born.stable is not None
+    assert born.stable < born.canary
+
+
+PYRRA = SLORefKey("pyrra.dev/v1alpha1", "ServiceLevelObjective", "api")
+CONFIG_MAP = SLORefKey("v1", "ConfigMap", "slos")
+
+
+async def why_not(api: Api, namespace: str, key: SLORefKey) -> str:
+    found = await Definitions(api, Store()).find(namespace, key)
+    assert isinstance(found, Absent)
+    return found.message
+
+
+async def test_an_slo_in_a_config_map_is_read_by_name(installed: Lab, api: Api, namespace: str) -> None:
+    assert await why_not(api, namespace, CONFIG_MAP) == f"ConfigMap slos does not exist in namespace {namespace}"
+    installed.kubectl(
+        "create", "configmap", "slos", "--from-literal=slo.yaml=version: prometheus/v1", namespace=namespace
+    )
+
+    found = await Definitions(api, Store()).find(namespace, CONFIG_MAP)
+
+    assert not isinstance(found, Absent)
+    assert (found["apiVersion"], found["kind"]) == ("v1", "ConfigMap")
+    assert found["data"] == {"slo.yaml": "version: prometheus/v1"}
+
+
+@pytest.mark.parametrize(("group", "version"), [("slo.example", "v1"), ("apps", "v1"), ("argoproj.io", "v1alpha1")])
+async def test_a_kind_that_is_not_installed_is_told_from_an_object_that_is_not_there(
+    installed: Lab, namespace: str, monkeypatch: pytest.MonkeyPatch, group: str, version: str
+) -> None:
+    # Other tests may install the kinds that an SLOPolicy can name, so this is one that nobody has.
+    absent = Resource(group, version, "objectives", "Objective")
+    monkeypatch.setitem(calls.GET_DEFINITION, absent, Call(absent, Verb.GET, "a test"))
+    admin = Api(load_credentials(str(installed.kubeconfig)))
+
+    found = await admin.get_definition(absent, namespace, "api")
+
+    await admin.close()
+    assert found is Lack.KIND
+
+
+async def test_an_slo_that_may_not_be_read_names_the_right(installed: Lab, namespace: str) -> None:
+    nobody = Api(load_credentials(str(installed.service_account_kubeconfig(namespace, "nobody"))))
+
+    said = [await why_not(nobody, namespace, key) for key in (PYRRA, CONFIG_MAP)]
+    with pytest.raises(ClusterRefused, match="pods is forbidden"):
+        assert [body async for body in nobody.pods(namespace)]
+
+    await nobody.close()
+    assert "the right to get on servicelevelobjectives of pyrra.dev in namespace" in said[0]
+    assert "the right to get on configmaps in namespace" in said[1]
 
 
 async def test_a_gate_is_created_once_and_only_its_status_is_written(installed: Lab, api: Api, namespace: str) -> None:
