@@ -6,8 +6,9 @@ tell, whether a release is a rollback that Argo never pauses and the facts that 
 
 import asyncio
 import dataclasses
-from collections.abc import Mapping
-from typing import Any
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, assert_never
 
 import structlog
 
@@ -16,6 +17,17 @@ from canary_operator.cluster.api import Api
 from canary_operator.cluster.gathering import Gatherer
 from canary_operator.cluster.replica_sets import ReplicaSets, rolls_back
 from canary_operator.cluster.store import Store, template_refs
+from canary_operator.engine.acting import must_hold_first
+from canary_operator.engine.situation import (
+    ArgoUndecided,
+    AtPause,
+    Ended,
+    NotGated,
+    Underway,
+    Unpausing,
+    Unseen,
+    situate,
+)
 from canary_operator.errors import ClusterError, ConfigurationError
 from canary_operator.model.decision import Snapshot
 from canary_operator.model.facts import SLORefKey
@@ -62,15 +74,23 @@ def snapshot(
 
 
 class Reader:
-    """Reads snapshots, and asks the API server where the watch does not tell enough."""
+    """Reads snapshots, and asks the API server where the watch does not tell enough. ``clock`` says Unix seconds."""
 
-    def __init__(self, store: Store, api: Api, addresses: ProviderAddresses, evaluation_interval: float) -> None:
+    def __init__(
+        self,
+        store: Store,
+        api: Api,
+        addresses: ProviderAddresses,
+        evaluation_interval: float,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._store = store
         self._api = api
         self._addresses = addresses
         self._evaluation_interval = evaluation_interval
         self._replica_sets = ReplicaSets(api)
         self._gatherer = Gatherer(api, store, self._replica_sets)
+        self._clock = clock
         self._news: dict[RolloutRef, asyncio.Event] = {}
 
     async def read(self, ref: RolloutRef) -> Snapshot | None:
@@ -140,17 +160,29 @@ class Reader:
         return dataclasses.replace(found, rollout=dataclasses.replace(rollout, rolls_back=back))
 
     async def _with_facts(self, found: Snapshot) -> Snapshot:
-        if not needs_evidence(found):
+        if not needs_evidence(found, self._clock()):
             return found
         labels = _labels(self._store.rollout_body(found.rollout.ref) or {})
         facts = await self._gatherer.facts(found.rollout, labels, references(found))
         return dataclasses.replace(found, facts=facts)
 
 
-def needs_evidence(found: Snapshot) -> bool:
-    """Whether judging this needs to know more than the watch tells: a release is in progress, and a policy judges."""
-    rollout = found.rollout
-    return bool(found.policies) and _is_in_progress(rollout) and not rollout.aborted and not rollout.rolls_back
+def needs_evidence(found: Snapshot, now: float) -> bool:
+    """Whether a look at ``now`` (Unix seconds) needs to know more than the watch tells.
+
+    It does while a policy judges a release, except where something must be written first: a hold waits for nothing.
+    """
+    if found.status.pending is not None or not any(isinstance(each, SLOPolicySpec) for each in found.policies.values()):
+        return False
+    match situate(found, now):
+        case AtPause() as at:
+            return not must_hold_first(found, at)
+        case Underway() | ArgoUndecided() | Unpausing():
+            return True
+        case NotGated() | Ended() | Unseen():
+            return False
+        case never:
+            assert_never(never)
 
 
 def references(found: Snapshot) -> frozenset[SLORefKey]:

@@ -7,7 +7,7 @@ import pytest
 
 from canary_operator.cluster import kinds
 from canary_operator.cluster.api import Api
-from canary_operator.cluster.snapshot import Reader, needs_evidence, references, snapshot
+from canary_operator.cluster.snapshot import Reader, references, snapshot
 from canary_operator.cluster.store import Store
 from canary_operator.errors import ClusterUnavailable
 from canary_operator.model.decision import Snapshot
@@ -201,7 +201,9 @@ def a_policy(*objectives: Body) -> Body:
     return an_object("strict", spec={"objectives": list(objectives)})
 
 
-async def test_facts_are_asked_for_where_a_policy_judges(store: Store) -> None:
+async def test_facts_are_asked_for_where_a_policy_judges(held: Body) -> None:
+    store = Store()
+    store.put(kinds.ROLLOUTS, held)
     store.put(kinds.SLO_POLICIES, a_policy())
     api = ReplicaSets(a_replica_set(NEW, 5), a_replica_set(STABLE, 1))
 
@@ -213,8 +215,8 @@ async def test_facts_are_asked_for_where_a_policy_judges(store: Store) -> None:
     assert found.facts.definitions == {}
 
 
-async def test_the_replica_sets_are_listed_once_for_both_uses(a_rollout: Builder) -> None:
-    store, body = Store(), a_rollout()
+async def test_the_replica_sets_are_listed_once_for_both_uses(held: Body) -> None:
+    store, body = Store(), held
     body["spec"]["rollbackWindow"] = {"revisions": 3}
     store.put(kinds.ROLLOUTS, body)
     store.put(kinds.SLO_POLICIES, a_policy())
@@ -226,6 +228,62 @@ async def test_the_replica_sets_are_listed_once_for_both_uses(a_rollout: Builder
 
     assert api.asked == [("shop", {"app": "guestbook"})]
     assert api.pods_asked == 1
+
+
+@pytest.fixture
+def held(a_rollout: Builder) -> Body:
+    """At a timed pause whose hold is written twice."""
+    body = a_rollout()
+    body["status"]["pauseConditions"][0]["startTime"] = "2136-03-20T10:00:00Z"
+    return body
+
+
+def at_a_pause_without_an_end(body: Body) -> None:
+    body["status"] |= {"currentStepIndex": 3, "pauseConditions": [{**A_PAUSE, "startTime": "2026-09-14T10:00:00Z"}]}
+
+
+def between_pauses(body: Body) -> None:
+    body["status"] |= {"currentStepIndex": 2, "pauseConditions": None, "controllerPause": False}
+
+
+def in_observe_mode(body: Body) -> None:
+    body["metadata"]["annotations"]["canary-operator.io/gate"] = "observe"
+    body["status"]["pauseConditions"] = [{**A_PAUSE, "startTime": "2026-09-14T10:00:00Z"}]
+
+
+def held_twice(_: Body) -> None:
+    pass
+
+
+A_PAUSE = {"reason": "CanaryPauseStep"}
+
+
+@pytest.mark.parametrize("state", [held_twice, at_a_pause_without_an_end, between_pauses, in_observe_mode])
+async def test_facts_are_asked_for_wherever_something_is_judged(held: Body, state: Callable[[Body], None]) -> None:
+    store, api = Store(), ReplicaSets()
+    state(held)
+    store.put(kinds.ROLLOUTS, held)
+    store.put(kinds.SLO_POLICIES, a_policy())
+
+    await a_reader(store, api).read(REF)
+
+    assert api.pods_asked == 1
+
+
+def not_held_yet(body: Body) -> None:
+    body["status"]["pauseConditions"][0]["startTime"] = "2026-09-14T10:00:00Z"
+
+
+def held_once(body: Body) -> None:
+    body["status"]["pauseConditions"][0]["startTime"] = "2126-08-21T10:00:00Z"
+
+
+def unseen_by_argo(body: Body) -> None:
+    body["status"]["observedGeneration"] = "16"
+
+
+def off(body: Body) -> None:
+    body["metadata"]["annotations"]["canary-operator.io/gate"] = "off"
 
 
 def in_no_release(body: Body) -> None:
@@ -248,11 +306,17 @@ def unknown_policy(body: Body) -> None:
     body["metadata"]["annotations"]["canary-operator.io/slo-policy"] = "nobodys"
 
 
-@pytest.mark.parametrize("state", [in_no_release, in_its_first_deployment, aborted, rolled_back, unknown_policy])
-async def test_nobody_is_asked_for_facts_where_they_change_nothing(
-    a_rollout: Builder, state: Callable[[Body], None]
+@pytest.mark.parametrize(
+    "state",
+    [
+        *(not_held_yet, held_once, unseen_by_argo, off),
+        *(in_no_release, in_its_first_deployment, aborted, rolled_back, unknown_policy),
+    ],
+)
+async def test_nobody_is_asked_for_facts_where_they_change_nothing_or_a_hold_must_be_written(
+    held: Body, state: Callable[[Body], None]
 ) -> None:
-    store, body, api = Store(), a_rollout(), ReplicaSets(a_replica_set(NEW, 1), a_replica_set(STABLE, 5))
+    store, body, api = Store(), held, ReplicaSets(a_replica_set(NEW, 1), a_replica_set(STABLE, 5))
     state(body)
     store.put(kinds.ROLLOUTS, body)
     store.put(kinds.SLO_POLICIES, a_policy())
@@ -260,7 +324,6 @@ async def test_nobody_is_asked_for_facts_where_they_change_nothing(
     found = await a_reader(store, api).read(REF)
 
     assert found is not None
-    assert not needs_evidence(found)
     assert (api.pods_asked, found.facts) == (0, NO_FACTS)
 
 
