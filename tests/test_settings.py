@@ -73,6 +73,28 @@ def test_a_full_file_is_read_with_durations_in_seconds(file):
     assert settings.web.port == 8081
 
 
+def test_a_provider_is_prometheus_and_shared_unless_told_otherwise(file):
+    providers = load_settings(
+        file(
+            "providers:\n- {name: a, url: 'http://a'}\n"
+            "- {name: b, url: 'http://b', flavour: thanos, tenancy: namespace}\n"
+        )
+    ).providers
+
+    assert [(each.flavour.value, each.tenancy.value) for each in providers] == [
+        ("prometheus", "shared"),
+        ("thanos", "namespace"),
+    ]
+
+
+@pytest.mark.parametrize("field", ["flavour: mimir", "tenancy: hard"])
+def test_an_unknown_flavour_or_tenancy_is_a_mistake_that_says_what_is_allowed(file, field):
+    (mistake,) = mistakes_of(file(f"providers:\n- {{name: a, url: 'http://a', {field}}}\n"))
+
+    assert f"providers[0].{field.split(':')[0]}" in mistake
+    assert "shared" in mistake or "thanos" in mistake
+
+
 def test_settings_cannot_be_changed():
     settings = load_settings(None)
 

@@ -257,7 +257,7 @@ def _failure(error: Exception, end: float, limit: float) -> str:
         return f"no complete answer within {limit:g} s"
     if isinstance(error, requests.exceptions.SSLError):
         return "no trusted TLS connection"
-    if isinstance(error, requests.ConnectionError):
+    if isinstance(error, (requests.ConnectionError, requests.exceptions.ChunkedEncodingError)):
         return "no connection, or it broke"
     # What requests raises itself when caFile, certFile or keyFile is no file.
     if type(error) is OSError:

@@ -1,7 +1,7 @@
 """The body of a reply of Prometheus' query API, read into an answer or a reason why there is none.
 
 Law: pure and total. Anything unexpected is an Absent; nothing of the body gets into a message but
-counts, the result type, and the error type where it is one word.
+counts and the error types that are known.
 """
 
 import itertools
@@ -32,6 +32,11 @@ NATIVE_REFUSED = "the query returns a native histogram: use histogram_quantile o
 # What Go prints for a float64. float() alone would also take "1_000", " 1" and other alphabets' digits.
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d+)?(?:e[+-]?\d+)?|Inf)|NaN", re.ASCII)
 _ERROR_TYPE = re.compile(r"[A-Za-z0-9_-]{1,32}", re.ASCII)
+# Prometheus' own; VictoriaMetrics writes the status instead. Any other word could be anything, a token for example.
+_KNOWN_ERROR = re.compile(
+    "bad_data|canceled|execution|internal|not_acceptable|not_found|timeout|too_many_requests|unavailable|[45][0-9]{2}"
+)
+_ANOTHER_ERROR = "an error of another kind"
 
 Labels = tuple[tuple[str, str], ...]
 Element = Mapping[str, Any]
@@ -80,7 +85,10 @@ def _unavailable(message: str) -> Absent:
 
 
 def decode_error_type(body: bytes | bytearray) -> str | None:
-    """Read the ``errorType`` of a reply with another status, None when it is not one of Prometheus' own."""
+    """Read the ``errorType`` of a reply with another status, None when it is no error of such a server.
+
+    Returns: one of the words that are known, or that it is another.
+    """
     try:
         reply = _mapping(_parse(body), "reply")
     except _UnreadableError:
@@ -88,7 +96,7 @@ def decode_error_type(body: bytes | bytearray) -> str | None:
     kind = reply.get("errorType")
     if reply.get("status") != "error" or not isinstance(kind, str) or not _ERROR_TYPE.fullmatch(kind):
         return None
-    return kind
+    return kind if _KNOWN_ERROR.fullmatch(kind) else _ANOTHER_ERROR
 
 
 def is_encodable(text: str) -> bool:

@@ -21,6 +21,8 @@ class Received:
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # Headers and body go apart; the body would wait for the acknowledgement of the headers.
+    disable_nagle_algorithm = True
     server: "HostileServer"
 
     def do_GET(self) -> None:

@@ -12,6 +12,7 @@ import pytest
 from canary_operator.model.samples import Absent, Answer, Query, ResultKind, Sample, Series
 from canary_operator.model.verdict import HoldReason
 from canary_operator.prometheus.client import PrometheusClient
+from canary_operator.prometheus.replies import Fault, Reply
 from canary_operator.settings import Provider
 
 ANSWER = Answer(ResultKind.VECTOR, (Series((("a", "b"),), (Sample(10.5, 3.0),)),))
@@ -54,6 +55,23 @@ def test_the_query_travels_in_the_body_with_its_time_and_a_timeout_below_ours(se
     assert form["query"] == ['up{a="é"}']
     assert form["time"] == ["1700000000.250"]
     assert 3000 < int(form["timeout"][0].removesuffix("ms")) <= 4500
+
+
+@pytest.mark.parametrize(
+    ("flavour", "added"),
+    [
+        ("prometheus", {}),
+        ("thanos", {"partial_response": ["false"], "max_source_resolution": ["0s"]}),
+        ("victoriametrics", {"deny_partial_response": ["1"]}),
+    ],
+)
+def test_a_server_of_several_stores_is_asked_for_whole_answers(serve, client_of, flavour, added):
+    server = serve()
+
+    client_of(server.url, flavour=flavour).ask(a_query())
+
+    form = urllib.parse.parse_qs(server.received[0].body)
+    assert {name: form[name] for name in form.keys() - {"query", "time", "timeout"}} == added
 
 
 @pytest.mark.parametrize("status", [403, 405, 501])
@@ -115,12 +133,33 @@ def test_an_html_page_is_not_prometheus(serve, client_of, status):
     assert answer == Absent(UNAVAILABLE, page)
 
 
-def test_a_retry_after_is_not_waited_for_and_nothing_is_sent_twice(serve, client_of):
-    server = serve(lambda handler: handler.say(429, b"", Retry_After="3600"))
+@pytest.mark.parametrize("status", [413, 414, 431])
+def test_a_question_that_is_too_long_is_told_from_a_server_that_fails(serve, client_of, status):
+    server = serve(lambda handler: handler.say(status, b""))
 
-    answer = client_of(server.url).ask(a_query()).answer
+    read = client_of(server.url).ask(a_query())
 
-    assert answer == Absent(UNAVAILABLE, "too many requests (HTTP 429)")
+    message = f"the question is too long for it (HTTP {status})"
+    assert read == Reply(Absent(UNAVAILABLE, message), Fault.SIZE)
+
+
+@pytest.mark.parametrize(
+    ("status", "header", "seconds"),
+    [
+        (429, "3600", 3600.0),
+        (503, "7", 7.0),
+        (503, "Wed, 21 Oct 2026 07:28:00 GMT", None),
+        (503, "-1", None),
+        (503, "9" * 400, None),
+        (500, "7", None),
+    ],
+)
+def test_a_retry_after_is_not_waited_for_but_told_and_nothing_is_sent_twice(serve, client_of, status, header, seconds):
+    server = serve(lambda handler: handler.say(status, b"", Retry_After=header))
+
+    read = client_of(server.url).ask(a_query())
+
+    assert (read.fault, read.retry_after) == (Fault.SERVER, seconds)
     assert len(server.received) == 1
 
 

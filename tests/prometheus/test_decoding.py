@@ -288,10 +288,12 @@ def test_any_bytes_are_an_absence(body):
     [
         (b'{"status":"error","errorType":"bad_data","error":"parse error"}', "bad_data"),
         (b'{"status":"success","errorType":"bad_data"}', None),
+        (b'{"status":"error","errorType":"422"}', "422"),
+        (b'{"status":"error","errorType":"token-of-somebody"}', "an error of another kind"),
         (b'{"status":"error","errorType":"a sentence"}', None),
         (b'{"status":"error","errorType":422}', None),
         (b"[]", None),
     ],
 )
-def test_an_error_type_is_one_word_or_nothing(body, kind):
+def test_an_error_type_is_a_known_one_or_another_or_none(body, kind):
     assert decode_error_type(body) == kind
