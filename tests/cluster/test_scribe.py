@@ -1,9 +1,12 @@
 """Plan: a chain that goes on, whatever was deleted; runs that are made again and kept; Events that are counted."""
 
+import asyncio
 import itertools
 from typing import Any, cast
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from canary_operator.cluster import kinds
 from canary_operator.cluster.api import Api
@@ -188,6 +191,33 @@ async def test_old_records_of_this_rollout_are_deleted_and_no_others(monkeypatch
     stored = desk.api.objects[kinds.GATE_DECISIONS.plural]
     assert sorted(body["spec"]["sequence"] for name, body in stored.items() if name != "foreign") == [*range(41, 101)]
     assert "foreign" in stored
+
+
+THOUGHTS = st.tuples(st.sampled_from(["Collecting", "NoData"]), st.sampled_from([None, HOLD, RELEASE]))
+ENDINGS = st.sampled_from(["remembered", "interrupted", "gate deleted"])
+
+
+@settings(max_examples=60, deadline=None)
+@given(cycles=st.lists(st.tuples(THOUGHTS, ENDINGS), max_size=12))
+def test_whatever_is_interrupted_or_deleted_there_is_one_chain(
+    cycles: list[tuple[tuple[str, RecordedAction | None], str]],
+) -> None:
+    async def all_of_them() -> Desk:
+        desk = Desk()
+        for (reason, action), ending in cycles:
+            known = desk.head
+            await desk.record(reason)
+            if action is not None:
+                await desk.record(reason, action)
+            desk.head = {"remembered": desk.head, "interrupted": known, "gate deleted": (0, "")}[ending]
+        return desk
+
+    desk = asyncio.run(all_of_them())
+
+    assert is_a_chain(desk.chain)
+    assert [record.sequence for record in desk.chain] == [*range(1, len(desk.chain) + 1)]
+    reasons = [reason for (reason, _), _ in cycles]
+    assert {record.reason for record in desk.chain} == set(reasons)
 
 
 # AnalysisRuns.
