@@ -26,20 +26,20 @@ from canary_operator.model.decision import ActionKind, Decision, Snapshot
 from canary_operator.model.pause import Hold
 from canary_operator.model.policy import SLOPolicySpec
 from canary_operator.model.samples import Question, Samples
-from canary_operator.model.verdict import Finding, HoldReason, Verdict, verdict_of
+from canary_operator.model.verdict import AbortReason, Finding, HoldReason, Verdict, verdict_of
 
 
 def plan(snapshot: Snapshot, now: float) -> tuple[Question, ...]:
     """The questions that are due at ``now``; none while something must be written first."""
     at = situate(snapshot, now)
-    if not isinstance(at, AtPause) or snapshot.status.pending is not None:
+    if snapshot.status.pending is not None or hearing.decided_by_a_person(snapshot, now) is not None:
         return ()
-    if acting.must_hold_first(snapshot, at):
+    if not isinstance(at, AtPause | Underway | ArgoUndecided):
         return ()
-    if hearing.decided_by_a_person(snapshot, now) is not None:
+    if isinstance(at, AtPause) and acting.must_hold_first(snapshot, at):
         return ()
     try:
-        looks = hearing.looks(snapshot, at, now)
+        looks = hearing.looks(snapshot, at if isinstance(at, AtPause) else None, now)
     except ConfigurationError:
         return ()
     return tuple(question for look in looks for question in look.questions())
@@ -62,11 +62,11 @@ def decide(snapshot: Snapshot, samples: Samples, now: float) -> Decision:
         case Unseen():
             return writing.until_seen(snapshot, now)
         case Underway(message):
-            return _watch(snapshot, Finding(HoldReason.COLLECTING, message), now)
+            return _watch(snapshot, Finding(HoldReason.COLLECTING, message), samples, now)
         case ArgoUndecided(message):
-            return _watch(snapshot, Finding(HoldReason.INCONCLUSIVE, message), now)
+            return _watch(snapshot, Finding(HoldReason.INCONCLUSIVE, message), samples, now)
         case Unpausing():
-            decision = _watch(snapshot, Finding(HoldReason.COLLECTING, "promoted; Argo moves on"), now)
+            decision = _watch(snapshot, Finding(HoldReason.COLLECTING, "promoted; Argo moves on"), {}, now)
             if decision.action is not None:
                 return decision
             return writing.until_taken_up(snapshot, decision, (ActionKind.PROMOTE, ActionKind.RELEASE), now)
@@ -121,16 +121,26 @@ def _end(snapshot: Snapshot, promoted: bool, now: float) -> Decision:
     return writing.until_taken_up(snapshot, decision, (ActionKind.ABORT,), now)
 
 
-def _watch(snapshot: Snapshot, finding: Finding, now: float) -> Decision:
-    """Between pauses: only a person's override or a mistake has a say; an abort can come at any time."""
+def _watch(snapshot: Snapshot, waiting: Finding, samples: Samples, now: float) -> Decision:
+    """Between pauses the gate cannot hold: an abort, a person's override or a mistake has a say, and nothing else."""
     if snapshot.status.pause is not None and snapshot.status.pause.left_by is None:
         return _leave(snapshot, now)
+    known = memory.of_this_release(snapshot)
+    heard = hearing.hear(known, None, samples, now)
+    bad = isinstance(heard.judgement.finding.reason, AbortReason) and bool(heard.judgement.evidence)
+    finding = policy.softened(heard.judgement.finding, heard.policy) if bad else waiting
     finding = hearing.overridden(snapshot, hearing.mistaken(snapshot) or finding, now)
-    status = memory.judging(memory.of_this_release(snapshot), Judgement(finding), now)
+    status = memory.judging(known, replace(heard.judgement, finding=finding), now)
     decision = Decision(
-        finding.reason, finding.message, (finding,), None, status, next_look=now + snapshot.evaluation_interval
+        finding.reason,
+        finding.message,
+        (finding,),
+        None,
+        status,
+        next_look=min(now + snapshot.evaluation_interval, heard.next_due),
     )
-    if verdict_of(finding.reason) is Verdict.ABORT and memory.enforcing(snapshot):
+    told_only = heard.policy.fail_action == "Notify" and policy.override_of(snapshot, now) is None
+    if verdict_of(finding.reason) is Verdict.ABORT and memory.enforcing(snapshot) and not told_only:
         return writing.with_action(snapshot, decision, ActionKind.ABORT, now)
     return decision
 

@@ -120,11 +120,12 @@ def place(rollout: Rollout) -> str:
 
 
 def begun(status: GateStatus, snapshot: Snapshot, at: AtPause) -> GateStatus:
-    """The status with the pause that is being judged; a new pause starts without evidence."""
+    """The status with the pause that is being judged; a new pause starts without the conditions of the one before."""
     if is_same_pause(status.pause, snapshot.rollout, at):
         return status
     pause = PauseStatus(start_time=durations.format_time(at.user_start), step_index=snapshot.rollout.step_index)
-    return status.model_copy(update={"pause": pause, "evidence": (), "requests": None})
+    lasting = tuple(each for each in status.evidence if each.kind != "Condition")
+    return status.model_copy(update={"pause": pause, "evidence": lasting, "requests": _requests(lasting)})
 
 
 def is_same_pause(pause: PauseStatus | None, rollout: Rollout, at: AtPause) -> bool:

@@ -77,7 +77,7 @@ def run_content(status: GateStatus, metrics: Sequence[JudgedMetric], now: float)
     pause = status.pause
     assert pause is not None
     phase = _phase(pause)
-    results = [_result(evidence, final=phase != "Running") for evidence in status.evidence]
+    results = [_result(evidence, phase != "Running", phase) for evidence in status.evidence]
     content: dict[str, Any] = {
         "phase": phase,
         "message": pause.message,
@@ -95,10 +95,21 @@ def _phase(pause: PauseStatus) -> str:
 
 
 def _spec(metrics: Sequence[JudgedMetric], evidence: Sequence[Evidence]) -> list[Mapping[str, Any]]:
-    if metrics:
-        return [_metric(judged) for judged in metrics]
+    shown = [_metric(judged) for judged in metrics]
+    names = {judged.spec.name for judged in metrics}
+    shown += [_objective(item) for item in evidence if item.name not in names]
     # Nothing could be read (yet), and Argo's schema wants a metric.
-    return [{"name": name, "provider": {}} for name in [item.name for item in evidence] or ["gate"]]
+    return shown or [{"name": "gate", "provider": {}}]
+
+
+def _objective(evidence: Evidence) -> Mapping[str, Any]:
+    if not evidence.queries:
+        return {"name": evidence.name, "provider": {}}
+    provider = evidence.digest.partition("/")[0]
+    return {
+        "name": evidence.name,
+        "provider": {"prometheus": {"address": f"provider:{provider}", "query": evidence.queries[0]}},
+    }
 
 
 def _metric(judged: JudgedMetric) -> Mapping[str, Any]:
@@ -111,9 +122,10 @@ def _metric(judged: JudgedMetric) -> Mapping[str, Any]:
     }
 
 
-def _result(evidence: Evidence, final: bool) -> dict[str, Any]:
+def _result(evidence: Evidence, final: bool, phase: str) -> dict[str, Any]:
     counted = evidence.measurements
-    assert counted is not None
+    if counted is None:
+        return {"name": evidence.name, "phase": phase, "message": evidence.message}
     last = counted.recent[-1].phase if counted.recent else ""
     return {
         "name": evidence.name,

@@ -31,7 +31,7 @@ def decision_record(
         reason=status.reason,
         message=status.message,
         action=action,
-        evidence=status.evidence,
+        evidence=tuple(each.model_copy(update={"memory": None}) for each in status.evidence),
         policies=tuple(_policies(snapshot)),
         templates=tuple(_templates(status)),
         operator_version=canary_operator.__version__,

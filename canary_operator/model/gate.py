@@ -87,6 +87,14 @@ class Evidence(Document):
     eta: str | None = Field(default=None, description="RFC 3339 time at which they are expected, where known.")
     message: str = Field(default="", description="One sentence with numbers.")
     measurements: Measurements | None = Field(default=None, description="Counters of a condition.")
+    attribution: str = Field(default="", description="How an objective's series are told apart, once that is known.")
+    queries: tuple[str, ...] = Field(
+        default=(), description="The selectors that an objective asks for, both versions'."
+    )
+    left_out: str = Field(default="", description="Which series of an objective are no users' requests.")
+    memory: str | None = Field(
+        default=None, description="What the operator must remember of an objective over a restart; not for people."
+    )
 
 
 class PauseStatus(Document):

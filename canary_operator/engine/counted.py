@@ -1,0 +1,266 @@
+"""What the answers of one look add to the counts of one objective, or why nobody can tell.
+
+Law: pure. Requests are counted by counting/, versions are told apart by attribution/; here both meet the Rollout.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from canary_operator.attribution.candidate import Candidate
+from canary_operator.attribution.choosing import Trial, choose, rendered
+from canary_operator.counting import asking, folding, presence, watermark
+from canary_operator.counting.asking import Way
+from canary_operator.counting.tallies import Arm, Epoch, Folded, Pod, Reading, Rules, Selection
+from canary_operator.engine.recollection import Chosen, Recollection
+from canary_operator.model.decision import Snapshot
+from canary_operator.model.facts import Facts
+from canary_operator.model.indicator import Selector
+from canary_operator.model.pods import PodFacts, VersionPods
+from canary_operator.model.policy import SLOPolicySpec
+from canary_operator.model.samples import Absent, Answer, RawQuery, Samples
+from canary_operator.model.verdict import HoldReason
+
+UP = Selector("up")
+# Windows are stretched to one of these, so that the questions of many Rollouts are one.
+_WINDOWS = (60, 120, 300, 600, 1200, 2400, 3600)
+_FULL = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How one objective is counted.
+
+    Args:
+
+        policy: whose provider and guards apply.
+
+        ways: how the measure can be counted.
+
+        trials: of each of them, the ways to tell the versions apart.
+
+        at: the time that is asked for, Unix seconds.
+
+        weight: of the last setWeight step, percent; None where there is none.
+    """
+
+    policy: SLOPolicySpec
+    ways: tuple[Way, ...]
+    trials: tuple[Trial, ...]
+    known: Recollection
+    snapshot: Snapshot
+    at: float
+    weight: int | None
+
+    @property
+    def rules(self) -> Rules:
+        """The grid of the ticks is that of the evaluations."""
+        return Rules(tick_seconds=self.snapshot.evaluation_interval)
+
+    @property
+    def window(self) -> int:
+        """How far back is asked, seconds."""
+        wanted = self.at - watermark.since(self.known.counts, Epoch(self.known.since), self.at)
+        return next((window for window in _WINDOWS if window >= wanted), _WINDOWS[-1])
+
+    @property
+    def compares(self) -> bool:
+        """Whether the stable version gets requests to compare with."""
+        return self.weight is None or self.weight < _FULL
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One way to count together with one way to tell the versions apart."""
+
+    index: int
+    way: Way
+    trial: Trial
+    candidate: Candidate
+
+    @property
+    def chosen(self) -> Chosen:
+        """As it is remembered."""
+        return Chosen(self.candidate.name, self.index)
+
+
+def options(plan: Plan) -> tuple[Option, ...]:
+    """What is to be asked: the option that was chosen, all while none is."""
+    found = [
+        Option(index, way, tried, candidate)
+        for index, (way, tried) in enumerate(zip(plan.ways, plan.trials, strict=True))
+        for candidate in tried.candidates
+    ]
+    chosen = [each for each in found if each.chosen == plan.known.chosen]
+    return tuple(chosen or found)
+
+
+def questions(plan: Plan) -> tuple[RawQuery, ...]:
+    """Raw samples of both versions, and of ``up`` where the pods themselves are scraped."""
+    asked = (each for option in options(plan) for arm in Arm for each in _of_arm(plan, option, arm))
+    return tuple(dict.fromkeys(asked))
+
+
+def _of_arm(plan: Plan, option: Option, arm: Arm) -> tuple[RawQuery, ...]:
+    ups = (UP,) if option.candidate.pod_label else ()
+    return tuple(_question(plan, selector, option.candidate, arm) for selector in (*option.way.selectors, *ups))
+
+
+def _question(plan: Plan, selector: Selector, candidate: Candidate, arm: Arm) -> RawQuery:
+    identity = candidate.canary if arm is Arm.CANARY else candidate.stable
+    return RawQuery(plan.policy.provider, selector, identity, plan.window, plan.at)
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What a look brought.
+
+    Args:
+
+        option: that was used.
+
+        absent: the guard that stands in the way of judging, if any.
+
+        left_out: a sentence about series that are no users' requests.
+    """
+
+    option: Option
+    folded: Folded
+    absent: Absent | None
+    left_out: str
+
+
+def count(plan: Plan, samples: Samples) -> Counted | Absent:
+    """Fold the answers.
+
+    Returns: what was counted; or an Absent where nothing could be, and the counts stay what they are.
+    """
+    option = _choose(plan, samples)
+    if isinstance(option, Absent):
+        return option
+    read = {arm: _read(plan, option, arm, samples) for arm in Arm}
+    for each in read.values():
+        if isinstance(each, Absent):
+            return each
+    selections = {arm: each for arm, each in read.items() if isinstance(each, Selection)}
+    if (stranger := _stranger(plan, option, selections)) is not None:
+        return stranger
+    return _folded(plan, option, selections)
+
+
+def _choose(plan: Plan, samples: Samples) -> Option | Absent:
+    """The first option by which stable has series; a missing answer never makes a later one the chosen one."""
+    found = options(plan)
+    reasons: list[Absent] = []
+    for option in found:
+        stable = _read(plan, option, Arm.STABLE, samples)
+        if isinstance(stable, Absent):
+            if stable.reason is HoldReason.TELEMETRY_UNAVAILABLE:
+                return stable
+            reasons.append(stable)
+        elif stable.counters or not plan.compares:
+            return option
+    return reasons[0] if reasons else _nothing(plan.trials[0])
+
+
+def _nothing(tried: Trial) -> Absent:
+    none = choose(tried, dict.fromkeys(tried.candidates, 0))
+    assert isinstance(none, Absent)
+    return none
+
+
+def _read(plan: Plan, option: Option, arm: Arm, samples: Samples) -> Selection | Absent:
+    answers: list[Answer] = []
+    for question in _of_arm(plan, option, arm):
+        answer = samples.get(question, Absent(HoldReason.TELEMETRY_UNAVAILABLE, "not asked"))
+        if isinstance(answer, Absent):
+            return answer
+        answers.append(answer)
+    size = len(option.way.selectors)
+    up = answers[size] if len(answers) > size else None
+    return asking.read(option.way, answers[:size], plan.rules, up, known=_seen(plan, option, samples))
+
+
+def _seen(plan: Plan, option: Option, samples: Samples) -> frozenset[Selector]:
+    """The selectors that any version has series of."""
+    seen: set[Selector] = set()
+    for arm in Arm:
+        asked = _of_arm(plan, option, arm)[: len(option.way.selectors)]
+        answers = [samples.get(question) for question in asked]
+        seen |= {
+            question.selector
+            for question, answer in zip(asked, answers, strict=True)
+            if isinstance(answer, Answer) and (answer.series or answer.native)
+        }
+    return frozenset(seen)
+
+
+def _stranger(plan: Plan, option: Option, selections: Mapping[Arm, Selection]) -> Absent | None:
+    """Equal pod templates have equal hashes: a series may be of another Rollout's pod with the same label."""
+    rollout = plan.snapshot.rollout
+    if not option.candidate.pod_label:
+        return None
+    for arm, version in ((Arm.CANARY, rollout.pod_hash), (Arm.STABLE, rollout.stable_hash)):
+        # Kubernetes cuts long names of pods; what is left of them still tells.
+        beginning = f"{rollout.ref.name}-{version}-"[:57]
+        for pod in sorted({counter.pod for counter in selections[arm].counters} - {""}):
+            if not pod.startswith(beginning):
+                return Absent(
+                    HoldReason.AMBIGUOUS_SERIES,
+                    f"expected series of pods {beginning}…, and saw one of pod {pod[:80]}: another workload has the "
+                    "same labels",
+                )
+    return None
+
+
+def _folded(plan: Plan, option: Option, selections: Mapping[Arm, Selection]) -> Counted | Absent:
+    canary, stable = selections[Arm.CANARY], selections[Arm.STABLE]
+    arms = dict(selections) if plan.compares else {Arm.CANARY: canary}
+    reading = Reading(arms, since=plan.at - plan.window, until=plan.at, pods=_pods(plan.snapshot.facts))
+    folded = folding.fold(plan.known.counts, reading, _epoch(plan, option), plan.rules)
+    if isinstance(folded, Absent):
+        return folded
+    absent = presence.absent(
+        canary,
+        stable if plan.compares else None,
+        canary_running=_canary_runs(plan),
+        metric=rendered(option.way.selectors[0], option.candidate.canary),
+    )
+    absent = absent or _stale(plan, selections, folded) or presence.quiet(folded.state, plan.rules)
+    return Counted(option, folded, absent, canary.left_out.sentence())
+
+
+def _stale(plan: Plan, selections: Mapping[Arm, Selection], folded: Folded) -> Absent | None:
+    for arm in (Arm.CANARY, Arm.STABLE) if plan.compares else (Arm.CANARY,):
+        old = presence.stale(selections[arm], plan.at, folded.state.interval_ms, plan.policy.guards.max_telemetry_age)
+        if old is not None:
+            return Absent(old.reason, f"{arm.value}: {old.message}")
+    return None
+
+
+def _epoch(plan: Plan, option: Option) -> Epoch:
+    births = plan.snapshot.facts.births
+    if option.candidate.outlives:
+        return Epoch(plan.known.since)
+    return Epoch(plan.known.since, canary_born=births.canary, stable_born=births.stable)
+
+
+def _pods(facts: Facts) -> Mapping[str, Pod]:
+    if isinstance(facts.pods, Absent):
+        return {}
+    every = (*facts.pods.canary, *facts.pods.stable)
+    return {pod.name: Pod(pod.started, pod.restarts) for pod in every if pod.started is not None}
+
+
+def _canary_runs(plan: Plan) -> bool | None:
+    """Whether the canary gets weight and serves; None if nobody knows."""
+    pods = plan.snapshot.facts.pods
+    if isinstance(pods, Absent):
+        return None
+    return _serves(pods) and plan.snapshot.rollout.weight != 0
+
+
+def _serves(pods: VersionPods) -> bool:
+    def ready(pod: PodFacts) -> bool:
+        return pod.ready_since is not None
+
+    return any(map(ready, pods.canary))

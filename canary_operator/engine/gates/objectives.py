@@ -1,0 +1,342 @@
+"""The statistical gate: each objective's requests of canary and stable, judged together.
+
+It aborts a canary that is shown to be worse than stable and outside its objective, promotes one that is shown to be
+good enough, and holds with what is missing in every other case.
+
+Law: pure; looks lie on an absolute grid, so that a restart asks the same questions and finds the same numbers.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from canary_operator.attribution.choosing import rendered
+from canary_operator.counting import asking
+from canary_operator.engine import counted, phrases, recollection, sought, weighing
+from canary_operator.engine.counted import Counted, Plan
+from canary_operator.engine.look import Ground, Said
+from canary_operator.engine.recollection import Recollection
+from canary_operator.engine.sought import Sought
+from canary_operator.engine.weighing import Scale
+from canary_operator.model import durations
+from canary_operator.model.gate import Evidence, Side
+from canary_operator.model.indicator import Indicator, Latency
+from canary_operator.model.policy import SLOPolicySpec
+from canary_operator.model.rollout import Rollout, StepKind
+from canary_operator.model.samples import Absent, Question, Samples
+from canary_operator.model.verdict import AbortReason, Finding, HoldReason, PromoteReason
+from canary_operator.stats import judging, share
+from canary_operator.stats.judging import Cause, Judgement, Objective, Report
+from canary_operator.stats.tallying import Rules
+
+# A rate that is measured over less says little about when something will be shown.
+_RATE_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One objective at one moment: how it is counted and judged, and its evidence so far."""
+
+    name: str
+    meaning: Indicator
+    plan: Plan
+    rules: Rules
+    before: Evidence | None
+
+    @property
+    def known(self) -> Recollection:
+        """What is remembered."""
+        return self.plan.known
+
+    @property
+    def is_due(self) -> bool:
+        """Whether this moment of the grid has not been asked for."""
+        return self.known.asked_at is None or self.plan.at > self.known.asked_at
+
+
+@dataclass(frozen=True, slots=True)
+class Learnt:
+    """One objective after the answers; ``lost`` where the provider did not give any."""
+
+    item: Item
+    known: Recollection
+    lost: Absent | None = None
+    counted: Counted | None = None
+
+    @property
+    def absent(self) -> Absent | None:
+        """Why there is nothing new to judge by."""
+        return self.lost or self.known.absent
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """All objectives of a release at one moment; ``unknown`` are those of which nobody can say what they mean."""
+
+    ground: Ground
+    items: tuple[Item, ...]
+    unknown: tuple[Finding, ...]
+
+    def questions(self) -> tuple[Question, ...]:
+        """Raw samples of both versions for every objective that is due."""
+        asked = (question for item in self.items if item.is_due for question in counted.questions(item.plan))
+        return tuple(dict.fromkeys(asked))
+
+    def judge(self, samples: Samples) -> Said:
+        """Count, weigh, judge all together."""
+        learnt = tuple(_learn(item, samples) for item in self.items)
+        judgement = _judgement(learnt, self.ground)
+        findings = (*self.unknown, *_findings(learnt, judgement, self.ground))
+        lost = any(each.lost is not None for each in learnt)
+        return Said(
+            evidence=tuple(_evidence(each, judgement, self.ground) for each in learnt),
+            findings=findings,
+            next_due=math.inf if lost else _grid(self.ground) + self.ground.snapshot.evaluation_interval,
+            telemetry_lost=lost,
+            measured=all(each.known.evidence.promoting.canary.total > 0 for each in learnt),
+        )
+
+
+def looks(ground: Ground) -> list[Look]:
+    """One look at all objectives of the policies, none where there are none.
+
+    Raises:
+
+        ConfigurationError: if an objective cannot be read.
+    """
+    found = sought.objectives(ground.snapshot)
+    items = tuple(_item(ground, each, each.meaning) for each in found if isinstance(each.meaning, Indicator))
+    unknown = tuple(
+        Finding(each.meaning.reason, f"{each.name}: {each.meaning.message}")
+        for each in found
+        if isinstance(each.meaning, Absent)
+    )
+    return [Look(ground, items, unknown)] if items or unknown else []
+
+
+def _grid(ground: Ground) -> float:
+    """The last moment of the grid: the same for all Rollouts, so that their questions are one."""
+    interval = ground.snapshot.evaluation_interval
+    return math.floor(ground.now / interval) * interval
+
+
+def _item(ground: Ground, objective: Sought, meaning: Indicator) -> Item:
+    before = _before(ground, objective, meaning)
+    known = (before and before.memory and recollection.load(before.memory)) or recollection.begin(ground.now)
+    weight = _nominal_weight(ground.snapshot.rollout)
+    if ground.at is not None:
+        known = recollection.at_weight(known, weight, ground.at.user_start)
+    ways = asking.ways(meaning.measure)
+    trials = tuple(sought.trial_of(ground.snapshot, objective.policy, way.selectors[0]) for way in ways)
+    plan = Plan(objective.policy, ways, trials, known, ground.snapshot, _grid(ground), weight)
+    rules = weighing.rules_of(meaning, ground.policy, compares=plan.compares)
+    return Item(objective.name, meaning, plan, rules, before)
+
+
+def _before(ground: Ground, objective: Sought, meaning: Indicator) -> Evidence | None:
+    digest = _digest(objective.policy, meaning)
+    known = ground.snapshot.status.evidence
+    return next((each for each in known if (each.name, each.digest) == (objective.name, digest)), None)
+
+
+def _digest(policy: SLOPolicySpec, meaning: Indicator) -> str:
+    """Of what is counted and whom is asked; another definition starts anew."""
+    return f"{policy.provider}/{meaning.source.digest[:16]}"
+
+
+def _nominal_weight(rollout: Rollout) -> int | None:
+    """The weight of the last setWeight step: pods come and go within one weight."""
+    index = rollout.step_index
+    weights = [step.weight for step in rollout.steps[: index or 0] if step.kind is StepKind.SET_WEIGHT]
+    return weights[-1] if weights else None
+
+
+def _learn(item: Item, samples: Samples) -> Learnt:
+    if not item.is_due:
+        return Learnt(item, item.known)
+    match counted.count(item.plan, samples):
+        case Absent(HoldReason.TELEMETRY_UNAVAILABLE) as absent:
+            # The question stays due: an outage says nothing about the time it was asked for.
+            return Learnt(item, item.known, lost=absent)
+        case Absent() as absent:
+            return Learnt(item, replace(item.known, asked_at=item.plan.at, absent=absent))
+        case Counted() as found:
+            return Learnt(item, _weighed(item, found), counted=found)
+
+
+def _weighed(item: Item, found: Counted) -> Recollection:
+    known = replace(
+        item.known,
+        counts=found.folded.state,
+        chosen=found.option.chosen,
+        asked_at=item.plan.at,
+        absent=found.absent,
+    )
+    rollout = item.plan.snapshot.rollout
+    expected = None if rollout.weight is None else rollout.weight / rollout.routing.full_weight
+    scale = Scale(item.plan.policy, item.rules, item.plan.rules.tick_seconds, expected if item.rules.compares else None)
+    return weighing.weigh(known, found.folded.ticks, scale)
+
+
+def _is_warm(learnt: tuple[Learnt, ...], ground: Ground) -> bool:
+    ends = [weighing.warm_until(each.known, ground.policy) for each in learnt]
+    return all(end is not None and ground.now >= end for end in ends)
+
+
+def _judgement(learnt: tuple[Learnt, ...], ground: Ground) -> Judgement | None:
+    if not learnt:
+        return None
+    if _is_warm(learnt, ground):
+        return judging.judge({each.item.name: Objective(each.known.evidence, each.item.rules) for each in learnt})
+    return judging.judge(
+        {each.item.name: Objective(each.known.hard, weighing.hard(each.item.rules)) for each in learnt}
+    )
+
+
+def _findings(learnt: tuple[Learnt, ...], judgement: Judgement | None, ground: Ground) -> Iterator[Finding]:
+    for each in learnt:
+        if each.absent is not None:
+            yield Finding(each.absent.reason, f"{each.item.name}: {each.absent.message}")
+        elif (wrong := _misrouted(each)) is not None:
+            yield wrong
+        if (spent := _spent(each, judgement, ground)) is not None:
+            yield spent
+    if judgement is not None:
+        yield _verdict(learnt, judgement, ground)
+
+
+def _misrouted(learnt: Learnt) -> Finding | None:
+    shares, rollout = share.share(learnt.known.shares), learnt.item.plan.snapshot.rollout
+    if not shares.mismatch or shares.observed is None:
+        return None
+    return Finding(
+        HoldReason.ROUTING_MISMATCH,
+        f"{learnt.item.name}: the canary gets {phrases.percent(shares.observed)} of "
+        f"{learnt.known.shares.seen.total:,} requests, and its weight is {rollout.weight} of "
+        f"{rollout.routing.full_weight}",
+    )
+
+
+def _spent(learnt: Learnt, judgement: Judgement | None, ground: Ground) -> Finding | None:
+    bound = ground.policy.risk.max_excess_bad
+    if bound is None or judgement is None:
+        return None
+    excess = judgement.reports[learnt.item.name].least_excess
+    if excess < bound:
+        return None
+    return Finding(
+        AbortReason.EXPOSURE_SPENT,
+        f"{learnt.item.name}: this release has cost at least {math.floor(excess):,} bad requests above stable's ratio, "
+        f"and {bound:,} are allowed ({phrases.compared(learnt.known.counts, learnt.item.rules)})",
+    )
+
+
+_CAUSES = {
+    Cause.CANARY_REGRESSION: AbortReason.CANARY_REGRESSION,
+    Cause.OBJECTIVE_BREACHED: AbortReason.OBJECTIVE_BREACHED,
+}
+
+
+def _verdict(learnt: tuple[Learnt, ...], judgement: Judgement, ground: Ground) -> Finding:
+    by_name = {each.item.name: each for each in learnt}
+    match judgement.verdict:
+        case judging.Abort(cause, names):
+            return Finding(_CAUSES[cause], _told(by_name, names))
+        case _ if not _is_warm(learnt, ground):
+            return Finding(HoldReason.WARM_UP, _warming(learnt, ground))
+        case judging.EnvironmentUnhealthy(names):
+            return Finding(HoldReason.ENVIRONMENT_UNHEALTHY, f"stable fails too: {_told(by_name, names)}")
+        case judging.Drifting(names):
+            return Finding(HoldReason.DRIFTING, f"the canary looks worse than stable: {_told(by_name, names)}")
+        case judging.Promote():
+            return Finding(PromoteReason.EVIDENCE_SUFFICIENT, _told(by_name, tuple(by_name)))
+        case judging.Undecided(names):
+            return _undecided([by_name[name] for name in names], judgement, ground)
+
+
+def _told(learnt: Mapping[str, Learnt], names: tuple[str, ...]) -> str:
+    return "; ".join(
+        f"{name}: {phrases.compared(learnt[name].known.counts, learnt[name].item.rules)}" for name in names
+    )
+
+
+def _warming(learnt: tuple[Learnt, ...], ground: Ground) -> str:
+    ends = [weighing.warm_until(each.known, ground.policy) for each in learnt]
+    until = max((end for end in ends if end is not None), default=None)
+    if until is None:
+        return "the version is not at its first pause yet"
+    return f"warming up for {durations.format_duration(until - ground.now)} more"
+
+
+def _undecided(lacking: list[Learnt], judgement: Judgement, ground: Ground) -> Finding:
+    """Collecting; or LowTraffic where it would not be shown before maxHold is over."""
+    said, slow = [], []
+    for each in lacking:
+        report = judgement.reports[each.item.name]
+        eta = _eta(each, report, ground)
+        tally = phrases.tally(each.known.counts.canary.tally)
+        sentence = f"{each.item.name}: canary {tally}; {phrases.lacking(report, each.item.rules, eta)}"
+        if eta is not None and (more := _weight_needed(each, eta, ground)) is not None:
+            slow.append(sentence + more)
+        said.append(sentence)
+    return Finding(HoldReason.LOW_TRAFFIC, "; ".join(slow)) if slow else Finding(HoldReason.COLLECTING, "; ".join(said))
+
+
+def _eta(learnt: Learnt, report: Report, ground: Ground) -> float | None:
+    """Seconds until the requests that are still needed have come, at the rate so far."""
+    weight, counted_so_far = learnt.known.weight, learnt.known.evidence.promoting.canary.total
+    if weight is None or report.likely_to_promote is None or not counted_so_far:
+        return None
+    elapsed = ground.now - weight.since - ground.policy.timing.settle
+    return report.likely_to_promote / counted_so_far * elapsed if elapsed >= _RATE_SECONDS else None
+
+
+def _weight_needed(learnt: Learnt, eta: float, ground: Ground) -> str | None:
+    """What to say where it takes longer than the pause is held; None where it does not."""
+    if ground.at is None:
+        return None
+    left = ground.at.user_start + ground.policy.timing.max_hold - ground.now
+    if eta <= left:
+        return None
+    length = durations.format_duration(ground.policy.timing.max_hold)
+    weight = learnt.item.plan.weight
+    if weight is None or left <= 0 or weight * eta / left > 100:
+        return f", later than maxHold of {length}; no weight would be enough"
+    return f", later than maxHold of {length}; a weight of {math.ceil(weight * eta / left)} % would be enough"
+
+
+def _evidence(learnt: Learnt, judgement: Judgement | None, ground: Ground) -> Evidence:
+    item, counts = learnt.item, learnt.known.counts
+    report = None if judgement is None else judgement.reports[item.name]
+    eta = None if report is None else _eta(learnt, report, ground)
+    return Evidence(
+        name=item.name,
+        kind="Latency" if isinstance(item.meaning.measure, Latency) else "Ratio",
+        source=str(item.meaning.source.reference),
+        digest=_digest(item.plan.policy, item.meaning),
+        since=durations.format_micro_time(learnt.known.since),
+        canary=Side(bad=counts.canary.tally.bad, total=counts.canary.tally.total),
+        stable=Side(bad=counts.stable.tally.bad, total=counts.stable.tally.total),
+        towards_abort=0.0 if report is None else report.towards_abort,
+        towards_promote=0.0 if report is None or not _is_warm((learnt,), ground) else report.towards_promote,
+        requests_needed=None if report is None else report.likely_to_promote,
+        eta=None if eta is None else durations.format_time(ground.now + eta),
+        message=learnt.absent.message if learnt.absent else phrases.compared(counts, item.rules),
+        attribution=learnt.known.chosen.candidate if learnt.known.chosen else "",
+        queries=_queries(learnt),
+        left_out=learnt.counted.left_out
+        if learnt.counted
+        else learnt.item.before.left_out
+        if learnt.item.before
+        else "",
+        memory=recollection.dump(learnt.known),
+    )
+
+
+def _queries(learnt: Learnt) -> tuple[str, ...]:
+    """The selectors of canary and stable as they were asked for; what was known before, while nothing new was."""
+    if learnt.counted is None:
+        return learnt.item.before.queries if learnt.item.before is not None else ()
+    option = learnt.counted.option
+    sides = (option.candidate.canary, option.candidate.stable)
+    return tuple(rendered(selector, side) for selector in option.way.selectors for side in sides)

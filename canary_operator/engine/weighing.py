@@ -1,0 +1,82 @@
+"""What new ticks add to the evidence about one objective.
+
+Law: pure. Evidence to abort counts from the end of the warm-up on, evidence to promote from when the weight was in
+force and had settled. While a version warms up only a hard failure is evidence: caches and connection pools fill.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from canary_operator.counting.tallies import Tick
+from canary_operator.engine.recollection import HARD_FAILURE, Recollection
+from canary_operator.model.indicator import Indicator
+from canary_operator.model.policy import SLOPolicySpec
+from canary_operator.stats import objective, share
+from canary_operator.stats.tallying import Risk, Rules
+from canary_operator.stats.tallying import Tick as Weighed
+
+# Without a policy's word. Caches and connection pools fill in about a minute.
+WARM_UP_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """What ticks of one objective are weighed with.
+
+    Args:
+
+        tick_seconds: the length of a tick.
+
+        share: the canary's expected share of requests, 0 to 1; None where nobody knows.
+    """
+
+    policy: SLOPolicySpec
+    rules: Rules
+    tick_seconds: float
+    share: float | None
+
+
+def rules_of(indicator: Indicator, policy: SLOPolicySpec, *, compares: bool) -> Rules:
+    """The objective's rules."""
+    risk = policy.risk
+    return Rules(
+        allowed=float(indicator.allowed),
+        risk=Risk(risk.false_abort, risk.false_promotion, risk.tolerable_ratio, risk.reject_ratio),
+        compares=compares,
+    )
+
+
+def hard(rules: Rules) -> Rules:
+    """The rules while the version warms up."""
+    return replace(rules, allowed=max(rules.allowed, HARD_FAILURE))
+
+
+def warm_until(known: Recollection, policy: SLOPolicySpec) -> float | None:
+    """When the version is warm, Unix seconds; None before its first pause."""
+    length = WARM_UP_SECONDS if policy.timing.warm_up is None else policy.timing.warm_up
+    return None if known.warm_from is None else known.warm_from + length
+
+
+def weigh(known: Recollection, ticks: Iterable[Tick], scale: Scale) -> Recollection:
+    """What is known after these ticks."""
+    for tick in ticks:
+        known = _weighed(known, tick, scale)
+    return known
+
+
+def _weighed(known: Recollection, tick: Tick, scale: Scale) -> Recollection:
+    begun = tick.end - scale.tick_seconds
+    one = Weighed(tick.end, tick.canary.bad, tick.canary.total, tick.stable.bad, tick.stable.total)
+    until = warm_until(known, scale.policy)
+    if until is None or begun < until:
+        return replace(known, hard=objective.advance(known.hard, one, hard(scale.rules), promotes=False))
+    settled = known.weight is not None and begun >= known.weight.since + scale.policy.timing.settle
+    evidence = objective.advance(known.evidence, one, scale.rules, promotes=settled)
+    return replace(known, evidence=evidence, shares=_shared(known, one, scale) if settled else known.shares)
+
+
+def _shared(known: Recollection, tick: Weighed, scale: Scale) -> share.ShareState:
+    if scale.share is None or not 0 < scale.share < 1:
+        return known.shares
+    passes = share.bounds(scale.share, scale.policy.guards.min_share_of_weight)
+    return share.advance(known.shares, tick.end, (tick.canary_total, tick.stable_total), passes)
