@@ -6,7 +6,7 @@ Law: pydantic models, frozen; the CRD is generated from them. Absent fields mean
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pydantic
 from pydantic import Field
@@ -88,7 +88,7 @@ class Evidence(Document):
     message: str = Field(default="", description="One sentence with numbers.")
     measurements: Measurements | None = Field(default=None, description="Counters of a condition.")
     attribution: str = Field(default="", description="How an objective's series are told apart, once that is known.")
-    queries: tuple[str, ...] = Field(
+    queries: tuple[Annotated[str, Field(description="A selector as PromQL.")], ...] = Field(
         default=(), description="The selectors that an objective asks for, both versions'."
     )
     left_out: str = Field(default="", description="Which series of an objective are no users' requests.")
