@@ -4,6 +4,7 @@ Law: a pattern means what it means to Prometheus (anchored, ``.`` matches all) o
 patterns by backtracking, so only such are taken as cannot be made slow: a user writes them, all Rollouts wait.
 """
 
+import functools
 import re
 from typing import assert_never
 
@@ -60,6 +61,8 @@ def _matches(matcher: Matcher, value: str) -> bool:
         raise ConfigurationError(f"{written(matcher)}: {error}") from None
 
 
+# The same few patterns are looked at for every series of an answer.
+@functools.lru_cache(maxsize=1024)
 def _checked(pattern: str) -> str:
     """The pattern, after a look at everything in it that could be slow or mean something else in Go."""
     tokens = _tokens(pattern)

@@ -4,6 +4,8 @@ Law: pure. Whoever asks gets what asking alone would have got: a series reaches 
 it carries, cut to the question's own window (left-open, as Prometheus 3 has it).
 """
 
+import functools
+import re
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -32,6 +34,9 @@ from canary_operator.prometheus.decoding import NATIVE_REFUSED
 # expression and the answer long, and are hardly fewer requests.
 IDENTITIES = 200
 NAMESPACE = "namespace"
+
+# Without the last character where that may be absent or repeated.
+_PLAIN = re.compile(r"[A-Za-z0-9-]+(?![*+?{])")
 
 AnySample = TypeVar("AnySample", Sample, NativeSample)
 
@@ -175,9 +180,11 @@ class _Sharing:
         self._exact = [
             label for label in self._labels if all(_exact_value(each, label) is not None for each in questions)
         ]
-        self._by_exact: dict[tuple[str | None, ...], list[RawQuery]] = defaultdict(list)
+        self._by_exact: dict[tuple[str | None, ...], list[tuple[RawQuery, tuple[Matcher, ...]]]] = defaultdict(list)
         for question in questions:
-            self._by_exact[tuple(_exact_value(question, label) for label in self._exact)].append(question)
+            exact = tuple(_exact_value(question, label) for label in self._exact)
+            others = (each for each in question.identity if each.label not in self._exact and _readable(each))
+            self._by_exact[exact].append((question, tuple(others)))
         self._known: dict[tuple[str, ...], list[RawQuery]] = {}
         self._refused: dict[RawQuery, Absent] = {}
 
@@ -202,16 +209,28 @@ class _Sharing:
         values = tuple(by_name.get(label, "") for label in self._labels)
         if values not in self._known:
             candidates = self._by_exact.get(tuple(by_name.get(label, "") for label in self._exact), [])
-            self._known[values] = [question for question in candidates if self._owns(question, by_name)]
+            self._known[values] = [question for question, others in candidates if self._owns(question, others, by_name)]
         return self._known[values]
 
-    def _owns(self, question: RawQuery, labels: Mapping[str, str]) -> bool:
-        told = (matcher for matcher in question.identity if matcher.label not in self._exact and _readable(matcher))
+    def _owns(self, question: RawQuery, matchers: Iterable[Matcher], labels: Mapping[str, str]) -> bool:
         try:
-            return all(matching.holds(matcher, labels.get(matcher.label, "")) for matcher in told)
+            return all(_holds(matcher, labels.get(matcher.label, "")) for matcher in matchers)
         except ConfigurationError as error:
             self._refused[question] = Absent(HoldReason.CONFIGURATION_ERROR, str(error))
             return False
+
+
+def _holds(matcher: Matcher, value: str) -> bool:
+    # Most patterns begin with a Rollout's name: a pod of another one needs no regular expression.
+    begins = matcher.kind is not MatchKind.REGEX or value.startswith(_beginning(matcher.value))
+    return begins and matching.holds(matcher, value)
+
+
+@functools.lru_cache(maxsize=1024)
+def _beginning(pattern: str) -> str:
+    """What every text that the pattern matches begins with."""
+    plain = _PLAIN.match(pattern)
+    return plain[0] if plain is not None and "|" not in pattern else ""
 
 
 def _exact_value(question: RawQuery, label: str) -> str | None:

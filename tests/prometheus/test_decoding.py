@@ -1,3 +1,4 @@
+import itertools
 import json
 import math
 
@@ -224,6 +225,26 @@ def test_a_query_that_returns_what_cannot_be_judged_is_the_authors_mistake(body,
     assert isinstance(answer, Absent)
     assert answer.reason is MISCONFIGURED
     assert word in answer.message
+
+
+odd_numbers = st.sampled_from(
+    ["1", "-2.5e-07", "1e+06", "NaN", "+Inf", "1e999", " 1", "1 2", "1 ", "", "1_0", "x", 1, None]
+)
+odd_times = st.sampled_from([1, 2, 3.5, 1e300, float("nan"), float("inf"), 10**400, True, None, "1", [1]])
+odd_pairs = st.tuples(odd_times, odd_numbers) | st.sampled_from([[], [1], [1, "1", "1"], "12", {"1": 1, "2": 2}, 7])
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.lists(st.tuples(st.integers(0, 9), st.sampled_from(["1", "2.5", "NaN"])) | odd_pairs, max_size=4))
+def test_samples_read_at_once_are_what_they_are_one_by_one(pairs):
+    alone = [decode_answer(reply("scalar", pair)).answer for pair in pairs]
+    together = decode_answer(reply("matrix", [{"metric": {}, "values": pairs}])).answer
+
+    samples = [answer.series[0].samples[0] for answer in alone if isinstance(answer, Answer)]
+    grow = all(earlier.at < later.at for earlier, later in itertools.pairwise(samples))
+    assert isinstance(together, Answer) is (0 < len(pairs) == len(samples) and grow)
+    if isinstance(together, Answer):
+        assert repr(together.series[0].samples) == repr(tuple(samples))
 
 
 json_values = st.recursive(
