@@ -15,6 +15,9 @@ from canary_operator.stats.tallying import NOTHING, Count
 MISMATCH_AT = math.log(100)
 """Evidence from which on the share is not the weight; each of the two hypotheses has one chance in 100."""
 
+SUSPECT_AT = math.log(10)
+"""Evidence from which on nothing is promoted before more is known."""
+
 REMEMBERED = math.log(200)
 TICK_CAP = 1.0
 """The most that a tick adds, nats: a mismatch takes six ticks or more."""
@@ -42,10 +45,13 @@ class Share:
         observed: the canary's part of all requests since the beginning, 0 to 1; None without requests.
 
         mismatch: it is shown not to be the weight.
+
+        suspect: it looks so; a few more ticks will tell.
     """
 
     observed: float | None
     mismatch: bool
+    suspect: bool
 
 
 def begin(began: float) -> ShareState:
@@ -97,4 +103,4 @@ def share(state: ShareState) -> Share:
     """What the state shows."""
     elapsed = state.last - state.began
     shown = max(total(each, likelihood.ABOVE_WEIGHTS, elapsed) for each in (state.under, state.over))
-    return Share(state.seen.ratio, shown >= MISMATCH_AT)
+    return Share(state.seen.ratio, mismatch=shown >= MISMATCH_AT, suspect=shown >= SUSPECT_AT)

@@ -5,6 +5,7 @@ every look, so that every look is a look after a restart. Times of a test are se
 """
 
 import copy
+import dataclasses
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -16,14 +17,16 @@ from canary_operator import engine
 from canary_operator.cluster.patches import patch_for, still_judged
 from canary_operator.engine import memory
 from canary_operator.model.decision import Action, ActionKind, Applied, Decision, Outcome, Snapshot
+from canary_operator.model.facts import SLORefKey
 from canary_operator.model.gate import GateStatus
 from canary_operator.model.pause import Hold
 from canary_operator.model.policy import CanaryGateSpec, SLOPolicySpec
 from canary_operator.model.rollout import TemplateRef, parse_rollout
-from canary_operator.model.samples import Absent, Answer, Query
+from canary_operator.model.samples import Absent, Answer, Question, RawQuery
 from tests import builders
 from tests.builders import CANARY, GATE, T0, a_rollout, a_snapshot, a_template
 from tests.scenarios.argo import Argo
+from tests.scenarios.fleet import Fleet
 
 Body = dict[str, Any]
 Prometheus = Callable[[float], Answer | Absent]
@@ -49,19 +52,23 @@ class World:
         prometheus: Prometheus | Mapping[str, Prometheus] = lambda _: builders.GOOD,
         outages: Sequence[tuple[float, float]] = (),
         lag: float = 0.0,
+        fleet: Fleet | None = None,
+        definitions: Mapping[SLORefKey, Body | Absent] | None = None,
     ) -> None:
         self.argo = Argo(a_rollout() if body is None else body)
         self.templates = dict(templates or {"errors": a_template()})
         self.policies: dict[str, SLOPolicySpec | str] = {}
         self.gate_spec: CanaryGateSpec | str = CanaryGateSpec()
         self.prometheus = prometheus
+        self.fleet = fleet or Fleet()
+        self.definitions = dict(definitions or {})
         self.memory: str | None = None
         self.now = T0
         self.outcome: Outcome | None = None
         self.actions: list[tuple[float, str, str]] = []
         self.verdicts: list[tuple[float, str, str]] = []
-        self.asked: list[tuple[float, Query]] = []
-        self.decisions: list[tuple[Snapshot, Mapping[Query, Answer | Absent], float, Decision]] = []
+        self.asked: list[tuple[float, Question]] = []
+        self.decisions: list[tuple[Snapshot, Mapping[Question, Answer | Absent], float, Decision]] = []
         self.written = 0
         self.outages = outages
         self._lag = lag
@@ -184,6 +191,7 @@ class World:
             templates={TemplateRef(name): body for name, body in self.templates.items()},
             gate_spec=self.gate_spec,
             status=self.status,
+            facts=dataclasses.replace(self.fleet.facts(self.now), definitions=self.definitions),
         )
 
     def look(self, *, crash: str | None = None) -> Decision:
@@ -217,10 +225,12 @@ class World:
         self.written += document != self.memory
         self.memory = document
 
-    def _answer(self, query: Query) -> Answer | Absent:
+    def _answer(self, query: Question) -> Answer | Absent:
         self.asked.append((self.now - T0, query))
         if any(begin <= self.now - T0 < end for begin, end in self.outages):
             return builders.OUTAGE
+        if isinstance(query, RawQuery):
+            return self.fleet.answer(query)
         if callable(self.prometheus):
             return self.prometheus(query.at - T0)
         return self.prometheus[query.promql](query.at - T0)

@@ -207,13 +207,13 @@ def _findings(learnt: tuple[Learnt, ...], judgement: Judgement | None, ground: G
 
 def _misrouted(learnt: Learnt) -> Finding | None:
     shares, rollout = share.share(learnt.known.shares), learnt.item.plan.snapshot.rollout
-    if not shares.mismatch or shares.observed is None:
+    if not shares.suspect or shares.observed is None:
         return None
     return Finding(
-        HoldReason.ROUTING_MISMATCH,
+        HoldReason.ROUTING_MISMATCH if shares.mismatch else HoldReason.COLLECTING,
         f"{learnt.item.name}: the canary gets {phrases.percent(shares.observed)} of "
         f"{learnt.known.shares.seen.total:,} requests, and its weight is {rollout.weight} of "
-        f"{rollout.routing.full_weight}",
+        f"{rollout.routing.full_weight}" + ("" if shares.mismatch else "; a few more scrapes will tell"),
     )
 
 

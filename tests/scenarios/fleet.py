@@ -1,0 +1,141 @@
+"""Pods that serve and count requests, and Prometheus that has scraped them: what a gate with objectives asks.
+
+Nothing is random but by seed. Times are seconds since the world began; rates are requests a second of one pod.
+"""
+
+import random
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from canary_operator.model.facts import Births, Facts
+from canary_operator.model.indicator import Matcher, MatchKind
+from canary_operator.model.pods import PodFacts, VersionPods
+from canary_operator.model.samples import Answer, RawQuery, ResultKind, Sample, Series
+from tests.builders import CANARY, NAME, NAMESPACE, STABLE, T0
+
+SCRAPE = 15
+Ratio = Callable[[float], float]
+
+
+@dataclass
+class Version:
+    """The pods of one version. ``errors`` and ``slow`` are shares of its requests at a time."""
+
+    hash: str
+    pods: int = 1
+    born: float = 0.0
+    rate: float = 10.0
+    errors: Ratio = lambda _: 0.0
+    slow: Ratio = lambda _: 0.0
+    labels: Mapping[str, str] = field(default_factory=dict)
+    status_label: str = "status"
+    rate_at: Callable[[float], float] | None = None
+    gone_at: float = float("inf")
+    restarts: int = 0
+
+    def names(self) -> list[str]:
+        return [f"{NAME}-{self.hash}-{n}x" for n in range(self.pods)]
+
+
+class Fleet:
+    """Both versions, scraped every 15 s."""
+
+    def __init__(self, canary: Version | None = None, stable: Version | None = None, seed: int = 1) -> None:
+        self.canary = canary or Version(CANARY, born=0.0)
+        self.stable = stable or Version(STABLE, pods=3, born=-3600.0)
+        self._chance = random.Random(seed)
+        self._pages: dict[tuple[str, int], list[tuple[float, dict[str, int]]]] = {}
+
+    def facts(self, now: float) -> Facts:
+        """What the API server says."""
+        versions = [
+            tuple(_pod(name, each) for name in each.names()) if each.born + T0 <= now else ()
+            for each in (self.canary, self.stable)
+        ]
+        births = Births(self.canary.born + T0, self.stable.born + T0)
+        return Facts(VersionPods(versions[0], versions[1], at=now), births=births)
+
+    def answer(self, question: RawQuery) -> Answer:
+        """Raw samples after ``at - window``, up to ``at``."""
+        series = []
+        for version in (self.canary, self.stable):
+            for number, pod in enumerate(version.names()):
+                series += self._series(version, number, pod, question)
+        return Answer(ResultKind.MATRIX, tuple(series))
+
+    def _series(self, version: Version, number: int, pod: str, question: RawQuery) -> list[Series]:
+        until = question.at - T0
+        found: dict[tuple[tuple[str, str], ...], list[Sample]] = {}
+        for at, page in self._scrapes(version, number, until):
+            if at <= until - question.window:
+                continue
+            for metric, extra, value in _exposed(page, version):
+                labels = {"__name__": metric, "namespace": NAMESPACE, "pod": pod, **extra, **version.labels}
+                labels.setdefault("rollouts_pod_template_hash", version.hash)
+                if metric == question.selector.metric and _is_meant(question, labels):
+                    key = tuple(sorted(labels.items()))
+                    found.setdefault(key, []).append(Sample(T0 + at, float(value)))
+        return [Series(labels, tuple(samples)) for labels, samples in found.items()]
+
+    def _scrapes(self, version: Version, number: int, until: float) -> list[tuple[float, dict[str, int]]]:
+        """Every scrape up to a time; counted once and kept, so that the past never changes."""
+        pages = self._pages.setdefault((version.hash, number), [])
+        at = pages[-1][0] if pages else max(version.born, -600.0) + 3.0 * (number + 1) - SCRAPE
+        counts = dict(pages[-1][1]) if pages else {"good": 0, "bad": 0, "slow": 0}
+        while at + SCRAPE <= min(until, version.gone_at):
+            at += SCRAPE
+            rate = version.rate if version.rate_at is None else version.rate_at(at)
+            for _ in range(_poisson(self._chance, rate * SCRAPE)):
+                counts["bad" if self._chance.random() < version.errors(at) else "good"] += 1
+                counts["slow"] += self._chance.random() < version.slow(at)
+            pages.append((at, dict(counts)))
+        return [page for page in pages if page[0] <= until]
+
+
+def _poisson(chance: random.Random, mean: float) -> int:
+    # Exact enough for tests, and the same in every version of Python.
+    return max(0, round(chance.gauss(mean, mean**0.5)))
+
+
+def _exposed(page: Mapping[str, int], version: Version) -> list[tuple[str, dict[str, str], int]]:
+    whole = page["good"] + page["bad"]
+    exposed = [("up", {}, 1)]
+    exposed += [("http_requests_total", {version.status_label: "200"}, page["good"])] if page["good"] else []
+    exposed += [("http_requests_total", {version.status_label: "500"}, page["bad"])] if page["bad"] else []
+    buckets = {"0.1": 0, "0.5": whole - page["slow"], "2.5": whole, "+Inf": whole} if whole else {}
+    return exposed + [("http_request_duration_seconds_bucket", {"le": le}, count) for le, count in buckets.items()]
+
+
+def _is_meant(question: RawQuery, labels: Mapping[str, str]) -> bool:
+    return all(_holds(each, labels.get(each.label, "")) for each in (*question.selector.matchers, *question.identity))
+
+
+def _holds(matcher: Matcher, value: str) -> bool:
+    match matcher.kind:
+        case MatchKind.EQUAL:
+            return value == matcher.value
+        case MatchKind.NOT_EQUAL:
+            return value != matcher.value
+        case MatchKind.REGEX:
+            return re.fullmatch(matcher.value, value) is not None
+        case MatchKind.NOT_REGEX:
+            return re.fullmatch(matcher.value, value) is None
+
+
+def _pod(name: str, version: Version) -> PodFacts:
+    return PodFacts(
+        name=name,
+        pod_hash=version.hash,
+        replica_set=f"{NAME}-{version.hash}",
+        phase="Running",
+        started=T0 + version.born,
+        ready_since=T0 + version.born,
+        terminating=False,
+        restarts=(),
+        restart_count=version.restarts,
+        reason="",
+        last_exit="",
+        node="node-1",
+        images=(),
+    )

@@ -1,0 +1,232 @@
+"""Releases that objectives judge: counts of canary and stable, from the first look to the end."""
+
+from typing import Any
+
+import pytest
+
+from canary_operator.model.policy import SLOPolicySpec
+from tests.builders import CANARY, STABLE, TEMPLATES, a_rollout, pause, set_weight
+from tests.scenarios.fleet import Fleet, Version
+from tests.scenarios.world import World
+
+AVAILABILITY = {
+    "name": "availability",
+    "objective": "99",
+    "indicator": {"ratio": {"bad": 'http_requests_total{status=~"5.."}', "total": "http_requests_total"}},
+}
+LATENCY = {
+    "name": "latency",
+    "objective": "95",
+    "indicator": {"latency": {"histogram": "http_request_duration_seconds", "threshold": "0.5"}},
+}
+STEPS = (set_weight(25), pause("60s"), set_weight(50), pause())
+
+
+def a_policy(*objectives: Any, **spec: Any) -> SLOPolicySpec:
+    return SLOPolicySpec.model_validate({"objectives": list(objectives) or [AVAILABILITY], **spec})
+
+
+def a_world(fleet: Fleet | None = None, policy: SLOPolicySpec | None = None, steps: Any = STEPS, **world: Any) -> World:
+    body = a_rollout(steps)
+    del body["metadata"]["annotations"][TEMPLATES]
+    return World(body, policy=policy or a_policy(), fleet=fleet, **world)
+
+
+def canary(**fields: Any) -> Version:
+    return Version(CANARY, **fields)
+
+
+def stable(**fields: Any) -> Version:
+    return Version(STABLE, pods=3, born=-3600.0, **fields)
+
+
+def constant(share: float) -> Any:
+    return lambda _: share
+
+
+def after(seconds: float, share: float, before: float = 0.0) -> Any:
+    return lambda at: share if at >= seconds else before
+
+
+def test_a_healthy_release_goes_through_all_its_steps():
+    world = a_world(Fleet(canary(errors=constant(0.001)), stable(errors=constant(0.001)))).release()
+
+    world.until(600)
+
+    assert world.is_promoted
+    assert world.verdict == ("Promote", "EvidenceSufficient")
+    assert world.status.requests > 2000
+
+
+def test_a_canary_that_fails_more_than_stable_and_its_objective_is_aborted_and_the_message_has_the_numbers():
+    world = a_world(Fleet(canary(errors=constant(0.2)), stable(errors=constant(0.001)))).release()
+
+    world.until(600)
+
+    assert world.is_aborted
+    assert world.verdict == ("Abort", "CanaryRegression")
+    assert "requests bad" in world.status.message
+    assert "on stable" in world.status.message
+
+
+def test_a_fault_that_begins_late_is_found():
+    fleet = Fleet(canary(errors=after(200, 0.2)), stable(errors=constant(0.001)))
+    world = a_world(fleet, steps=(set_weight(25), pause("60s"), set_weight(50), pause("600s"))).release()
+
+    world.until(600)
+
+    assert world.is_aborted
+    assert world.actions[-1][0] < 280
+
+
+def test_when_stable_fails_too_it_holds_and_goes_on_by_itself():
+    outage = lambda at: 0.4 if 60 <= at < 400 else 0.0  # noqa: E731
+    world = a_world(Fleet(canary(errors=outage), stable(errors=outage))).release()
+
+    world.until(390)
+    held = world.verdict
+    world.until(1500)
+
+    assert held == ("Hold", "EnvironmentUnhealthy")
+    assert world.is_promoted
+
+
+def test_without_series_of_stable_it_holds_and_says_what_it_asked_for():
+    world = a_world(Fleet(canary(), stable(labels={"namespace": "elsewhere"}))).release()
+
+    world.until(300)
+
+    assert world.verdict == ("Hold", "NoData")
+    assert "http_requests_total has no series of the stable version" in world.status.message
+    assert "podTargetLabels" in world.status.message
+
+
+def test_a_canary_without_requests_holds():
+    world = a_world(Fleet(canary(rate=0.0), stable())).release()
+
+    world.until(300)
+
+    assert world.verdict == ("Hold", "NoTraffic")
+
+
+def test_a_bad_selector_on_a_label_that_nothing_has_promotes_nothing():
+    world = a_world(Fleet(canary(status_label="code"), stable(status_label="code"))).release()
+
+    world.until(300)
+
+    assert world.verdict == ("Hold", "ConfigurationError")
+    assert 'no label "status"' in world.status.message
+
+
+def test_a_threshold_that_is_no_bucket_is_told_with_the_buckets_that_there_are():
+    latency = {**LATENCY, "indicator": {"latency": {"histogram": "http_request_duration_seconds", "threshold": "0.3"}}}
+    world = a_world(Fleet(), a_policy(latency)).release()
+
+    world.until(300)
+
+    assert world.verdict == ("Hold", "ConfigurationError")
+    assert "0.1, 0.5, 2.5" in world.status.message
+
+
+def test_a_slow_canary_is_aborted_by_its_latency_objective():
+    world = a_world(Fleet(canary(slow=constant(0.5)), stable(slow=constant(0.01))), a_policy(AVAILABILITY, LATENCY))
+
+    world.release().until(600)
+
+    assert world.is_aborted
+    assert world.status.message.count("latency") == 1
+
+
+def test_little_traffic_holds_and_says_what_is_needed_and_which_weight_would_do():
+    world = a_world(Fleet(canary(rate=0.02), stable(rate=0.02)), a_policy(timing={"maxHold": "10m"})).release()
+
+    world.until(300)
+
+    assert world.verdict == ("Hold", "LowTraffic")
+    assert "more requests show" in world.status.message
+    assert "weight" in world.status.message
+
+
+def test_an_outage_of_prometheus_holds_and_loses_no_request():
+    world = a_world(outages=[(80, 300)]).release()
+    calm = a_world().release()
+
+    world.until(290)
+    held = world.verdict
+    world.until(900)
+    calm.until(900)
+
+    assert held == ("Hold", "TelemetryUnavailable")
+    assert world.is_promoted
+    assert calm.is_promoted
+
+
+def test_stale_samples_hold():
+    world = a_world(Fleet(canary(gone_at=80.0), stable()), steps=(set_weight(25), pause())).release()
+
+    world.until(400)
+
+    assert world.verdict[0] == "Hold"
+    assert not world.is_promoted
+
+
+def test_the_share_of_requests_that_is_not_the_weight_holds():
+    world = a_world(Fleet(canary(rate=200.0), stable(rate=1.0)), steps=(set_weight(25), pause())).release()
+
+    world.until(600)
+
+    assert world.verdict == ("Hold", "RoutingMismatch")
+    assert "weight is 25" in world.status.message
+
+
+def test_a_series_of_another_workload_with_the_same_labels_is_told():
+    world = a_world(Fleet(canary(labels={"pod": "other-6c54544bf9-1x"}), stable())).release()
+
+    world.until(300)
+
+    assert world.verdict == ("Hold", "AmbiguousSeries")
+
+
+def test_bad_requests_above_the_exposure_budget_abort():
+    policy = a_policy(risk={"maxExcessBad": 50, "tolerableRatio": "1.25"})
+    # Worse than stable, inside of the objective: only the exposure budget can end it.
+    fleet = Fleet(canary(rate=40, errors=constant(0.008)), stable(rate=40, errors=constant(0.001)))
+    world = a_world(fleet, policy, steps=(set_weight(25), pause())).release()
+
+    world.until(3000)
+
+    assert world.verdict == ("Abort", "ExposureSpent")
+    assert world.is_aborted
+
+
+@pytest.mark.parametrize("errors", [0.0, 0.02, 0.3])
+def test_replaying_what_was_given_decides_the_same(errors):
+    from canary_operator import engine
+
+    world = a_world(Fleet(canary(errors=constant(errors)), stable())).release()
+
+    world.until(400)
+
+    for snapshot, samples, now, decision in world.decisions:
+        assert engine.decide(snapshot, samples, now) == decision
+
+
+def test_the_status_shows_how_the_versions_are_told_apart():
+    world = a_world().release()
+
+    world.until(200)
+
+    (evidence,) = world.status.evidence
+    assert evidence.attribution == "pod-hash"
+    assert CANARY in evidence.queries[0]
+    assert STABLE in evidence.queries[1]
+    assert evidence.canary.total > 0
+    assert evidence.left_out
+
+
+def test_what_is_remembered_of_an_objective_is_small():
+    world = a_world().release()
+
+    world.until(300)
+
+    assert len(world.status.evidence[0].memory) < 4000
