@@ -30,7 +30,7 @@ Name = Annotated[str, typer.Option(help="Which lab; any number may run at once."
 
 @app.command()
 def build() -> None:
-    """Find or build the nine programs. The first time takes 8 to 12 minutes on 2 cores."""
+    """Find or build the ten programs. The first time takes 8 to 12 minutes on 2 cores."""
     installed = cache.install()
     for name, path in installed.programs.items():
         typer.echo(f"{name:26}{path}")

@@ -21,7 +21,7 @@ from lab.plane import startup
 from lab.plane.layout import ports_from
 from lab.plane.startup import Start
 from lab.processes import client, ports
-from lab.programs import cache
+from lab.programs import cache, table
 
 _BESIDE_A_CLUSTER = frozenset({"kubectl", "kubectl-argo-rollouts", "prometheus"})
 
@@ -126,7 +126,7 @@ def _flavour(wish: Wish) -> str:
 
 def _install(wish: Wish) -> cache.Installed:
     # A cluster that is there already, or comes out of Docker, brings its own control plane.
-    return cache.install(only=() if _flavour(wish) == "local" else _BESIDE_A_CLUSTER)
+    return cache.install(only=table.RUNNING if _flavour(wish) == "local" else _BESIDE_A_CLUSTER)
 
 
 def _bring_up(lab: Lab, wish: Wish) -> None:

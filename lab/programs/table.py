@@ -78,7 +78,11 @@ PROGRAMS: tuple[Program, ...] = (
         # Module v0.305 is release 3.5; clients ask for it at /api/v1/status/buildinfo.
         stamps=("github.com/prometheus/common/version.Version=3.5.0",),
     ),
+    Program("promtool", "promtool", "github.com/prometheus/prometheus/cmd/promtool", from_path_with="test rules"),
 )
+
+# What a lab starts or calls itself. The others are for tests, which ask for them by name.
+RUNNING = frozenset(program.name for program in PROGRAMS) - {"promtool"}
 
 ASSETS: tuple[Asset, ...] = (
     Asset("argo-crds", "controlplane", _ARGO, "manifests/crds"),
@@ -88,4 +92,4 @@ ASSETS: tuple[Asset, ...] = (
     Asset("stage-pod-fast", "kwok", _KWOK, "kustomize/stage/pod/fast"),
 )
 
-GROUPS: tuple[str, ...] = ("controlplane", "kwok", "prometheus")
+GROUPS: tuple[str, ...] = ("controlplane", "kwok", "prometheus", "promtool")

@@ -72,6 +72,17 @@ def test_every_program_is_built_once_and_then_found(go):
     assert all((folder / "thing.yaml").exists() for folder in first.assets.values())
 
 
+def test_what_only_tests_use_is_not_built_for_a_lab(go):
+    installed = cache.install(only=table.RUNNING)
+
+    assert {*installed.programs} == {program.name for program in table.PROGRAMS} - {"promtool"}
+    assert len(built(go)) == len(table.PROGRAMS) - 1
+
+
+def test_what_only_tests_use_changes_no_group_of_a_lab():
+    assert [program.name for program in table.PROGRAMS if program.group == "promtool"] == ["promtool"]
+
+
 def test_a_warm_cache_needs_no_go(go, monkeypatch):
     first = cache.install()
     monkeypatch.setattr(toolchain, "find_go", lambda: None)
