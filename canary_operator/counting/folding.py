@@ -211,20 +211,30 @@ def _gains(
             scrapes[point.at_ms].append((counter, point))
     for at_ms, points in sorted(scrapes.items()):
         steps = [Step(counter, point, cursors.get(counter.key)) for counter, point in points]
-        gain = _gain(steps, origin, taking) if at_ms > origin.start_ms else Gain(Tally())
+        missing = _is_one_missing(group, steps, cursors)
+        gain = _gain(steps, origin, taking, missing=missing) if at_ms > origin.start_ms else Gain(Tally())
         if gain is None:
             continue
         if gain.anew:
+            # What is not there yet begins at zero, too.
             cursors.update({each.key: Cursor(at_ms, 0, 0) for each in group if each.key in cursors})
         cursors.update({counter.key: Cursor(at_ms, point.total, point.bad) for counter, point in points})
         if at_ms > origin.start_ms:
             yield at_ms, gain
 
 
-def _gain(steps: Sequence[Step], origin: Origin, taking: _Taking) -> Gain | None:
+def _gain(steps: Sequence[Step], origin: Origin, taking: _Taking, *, missing: bool) -> Gain | None:
     if steps[0].counter.counts is Counts.SORTED:
         return growing.alone(steps[0], origin)
-    return growing.together(steps, origin, taking.patience_ms)
+    return growing.together(steps, origin, taking.patience_ms, missing=missing)
+
+
+def _is_one_missing(group: Iterable[Counter], steps: Iterable[Step], cursors: Mapping[str, Cursor]) -> bool:
+    """Whether the scrape that was taken before this one had a counter that this one has not."""
+    known = {counter.key: cursors[counter.key] for counter in group if counter.key in cursors}
+    last = max((cursor.at_ms for cursor in known.values()), default=None)
+    before = {key for key, cursor in known.items() if cursor.at_ms == last and cursor.total}
+    return not before <= {step.counter.key for step in steps}
 
 
 def _ticks(gains: Iterable[tuple[int, Cell]]) -> tuple[Tick, ...]:

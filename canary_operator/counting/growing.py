@@ -73,17 +73,19 @@ def alone(step: Step, origin: Origin) -> Gain:
     return Gain(Tally(point.bad - before.bad, point.total - before.total))
 
 
-def together(steps: Sequence[Step], origin: Origin, patience_ms: int | None) -> Gain | None:
+def together(steps: Sequence[Step], origin: Origin, patience_ms: int | None, *, missing: bool) -> Gain | None:
     """The gain of all counters of a pair that one scrape of their process brought.
 
     Args:
+
+        missing: whether the scrape before had a counter that this one has not.
 
         patience_ms: how long a pair is waited for that does not fit; None for ever.
 
     Returns: None if more are bad than there are requests, or fewer than none: the process does not read its counters
     at one moment, and the next scrape brings the rest.
     """
-    anew, gains = _gains(steps, origin)
+    anew, gains = _gains(steps, origin, missing=missing)
     of = dict.fromkeys(Counts, 0)
     for step, gain in zip(steps, gains, strict=True):
         of[step.counter.counts] += gain
@@ -96,16 +98,19 @@ def together(steps: Sequence[Step], origin: Origin, patience_ms: int | None) -> 
     return None if patience_ms is None or waited <= patience_ms else Gain(_NOTHING)
 
 
-def _gains(steps: Sequence[Step], origin: Origin) -> tuple[bool, list[int]]:
+def _gains(steps: Sequence[Step], origin: Origin, *, missing: bool) -> tuple[bool, list[int]]:
     """Whether the process began anew unnoticed, and what each counter gained."""
-    known = [(step.before.total, step.point.total) for step in steps if step.before and not _restarted(step, origin)]
+    others = [step for step in steps if not _restarted(step, origin)]
+    known = [(step.before.total, step.point.total) for step in others if step.before]
     fell = any(now < before for before, now in known)
-    if not fell:
-        return False, [_gain(step, origin) for step in steps]
-    if any(0 < before <= now for before, now in known):
-        # Had their process begun anew, all would have fallen: one was removed and has come back.
+    stayed = any(0 < before <= now for before, now in known)
+    if fell and not stayed:
+        return True, [step.point.total for step in steps]
+    # Had their process begun anew, all would have fallen: one was removed, or has come back. Or it did, and some are
+    # already higher than they were: then those that were not there before would count for more than the others.
+    if fell or (missing and len(others) == len(steps)):
         return False, [0 for _ in steps]
-    return True, [step.point.total for step in steps]
+    return False, [_gain(step, origin) for step in steps]
 
 
 def _gain(step: Step, origin: Origin) -> int:

@@ -157,10 +157,16 @@ def test_a_restart_that_is_known_counts_what_no_fall_tells():
     assert pair("10 12 30 31 32", "1 1 1 1 1") == Tally(0, 22)
 
 
-def test_a_removed_series_that_comes_back_invents_nothing():
+def test_a_series_that_is_removed_and_comes_back_costs_two_scrapes_and_invents_nothing():
     totals = matrix(one("1000 1010 1020 1030 1040", route="/a"), one("500 510 . 5 6", route="/b"))
 
-    assert counted(PAIR, totals, matrix(one("0 0 0 0 0", "errors_total"))) == Tally(0, 20 + 10 + 11)
+    assert counted(PAIR, totals, matrix(one("0 0 0 0 0", "errors_total"))) == Tally(0, 20 + 11)
+
+
+def test_a_restart_that_no_fall_tells_makes_nothing_bad_of_new_counters():
+    totals = matrix(one("5 5 . . 1", route="/a"), one(". . 5 6 6", route="/b"))
+
+    assert counted(GOOD, totals, matrix(one("5 5 5 6 7", "errors_total"))) == Tally(0, 1)
 
 
 def test_a_part_that_never_fits_is_given_up_after_a_while_and_nothing_of_it_counts():
