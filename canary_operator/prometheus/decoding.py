@@ -27,6 +27,8 @@ from canary_operator.prometheus.replies import Fault, Reply
 # Whatever one condition looks at is far less; raw samples are asked for many versions at once.
 MAX_SERIES = 10_000
 MAX_RAW_SERIES = 50_000
+# More than a series of raw samples usually has; what a batch needs besides is gone with it.
+_BATCH = 1000
 NATIVE_REFUSED = "the query returns a native histogram: use histogram_quantile or histogram_fraction"
 
 # What Go prints for a float64. float() alone would also take "1_000", " 1" and other alphabets' digits.
@@ -201,9 +203,10 @@ def _range(
 
 
 def _numbers(pairs: list[Any]) -> tuple[Sample, ...]:
-    # Raw samples come by the ten thousand: all at once takes a third of the time. What is odd is read one by one,
+    # Raw samples come by the ten thousand: many at once take a third of the time. What is odd is read one by one,
     # which tells what is odd about it.
-    return _all_at_once(pairs) or tuple(map(_sample, pairs))
+    batches = (pairs[first : first + _BATCH] for first in range(0, len(pairs), _BATCH))
+    return tuple(sample for batch in batches for sample in _all_at_once(batch) or map(_sample, batch))
 
 
 def _all_at_once(pairs: list[Any]) -> tuple[Sample, ...]:
