@@ -1,5 +1,6 @@
 """Plan: what is found under the names a Rollout refers to; a gate that cannot be read; rollbacks in the window."""
 
+import dataclasses
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, cast
 
@@ -7,12 +8,12 @@ import pytest
 
 from canary_operator.cluster import kinds
 from canary_operator.cluster.api import Api
-from canary_operator.cluster.snapshot import Reader, references, snapshot
+from canary_operator.cluster.snapshot import Reader, needs_evidence, references, snapshot
 from canary_operator.cluster.store import Store
 from canary_operator.errors import ClusterUnavailable
 from canary_operator.model.decision import Snapshot
 from canary_operator.model.facts import NO_FACTS, Births, SLORefKey
-from canary_operator.model.gate import GateStatus
+from canary_operator.model.gate import GateStatus, Pending
 from canary_operator.model.pods import VersionPods
 from canary_operator.model.policy import CanaryGateSpec, SLOPolicySpec
 from canary_operator.model.providers import ProviderAddresses
@@ -325,6 +326,17 @@ async def test_nobody_is_asked_for_facts_where_they_change_nothing_or_a_hold_mus
 
     assert found is not None
     assert (api.pods_asked, found.facts) == (0, NO_FACTS)
+
+
+def test_nobody_is_asked_for_facts_while_an_action_is_pending(held: Body) -> None:
+    store = Store()
+    store.put(kinds.ROLLOUTS, held)
+    store.put(kinds.SLO_POLICIES, a_policy())
+    found = taken(store)
+    pending = GateStatus(pending=Pending(action="Hold", decision_id="d-1", at="2026-09-14T10:00:00Z"))
+
+    assert needs_evidence(found, START)
+    assert not needs_evidence(dataclasses.replace(found, status=pending), START)
 
 
 def test_objectives_refer_to_objects_each_once(store: Store) -> None:
