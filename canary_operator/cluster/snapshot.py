@@ -7,32 +7,22 @@ tell, whether a release is a rollback that Argo never pauses and the facts that 
 import asyncio
 import dataclasses
 import time
-from collections.abc import Callable, Mapping
-from typing import Any, assert_never
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import structlog
 
+from canary_operator import engine
 from canary_operator.cluster import kinds
 from canary_operator.cluster.api import Api
 from canary_operator.cluster.gathering import Gatherer
 from canary_operator.cluster.replica_sets import ReplicaSets, rolls_back
 from canary_operator.cluster.store import Store, template_refs
-from canary_operator.engine.acting import must_hold_first
-from canary_operator.engine.situation import (
-    ArgoUndecided,
-    AtPause,
-    Ended,
-    NotGated,
-    Underway,
-    Unpausing,
-    Unseen,
-    situate,
-)
 from canary_operator.errors import ClusterError, ConfigurationError
 from canary_operator.model.decision import Snapshot
 from canary_operator.model.facts import SLORefKey
 from canary_operator.model.gate import GateStatus, parse_gate_status
-from canary_operator.model.policy import CanaryGateSpec, OptIn, SLOPolicySpec, parse_gate_spec
+from canary_operator.model.policy import CanaryGateSpec, OptIn, SLOPolicySpec, parse_gate_spec, template_of
 from canary_operator.model.providers import ProviderAddresses
 from canary_operator.model.rollout import Body, Rollout, RolloutRef, TemplateRef
 
@@ -60,11 +50,12 @@ def snapshot(
     if not isinstance(rollout, Rollout):
         return None
     opt_in, gate = store.opt_in(ref), store.gate(ref)
+    policies = _policies(store, opt_in, ref.namespace)
     return Snapshot(
         rollout=rollout,
         opt_in=opt_in,
-        policies=_policies(store, opt_in, ref.namespace),
-        templates=_templates(store, rollout, opt_in),
+        policies=policies,
+        templates=_templates(store, rollout, opt_in, policies.values()),
         gate_spec=_gate_spec(gate),
         gate_generation=None if gate is None else gate["metadata"].get("generation"),
         status=_gate_status(gate),
@@ -170,26 +161,17 @@ class Reader:
 def needs_evidence(found: Snapshot, now: float) -> bool:
     """Whether a look at ``now`` (Unix seconds) needs to know more than the watch tells.
 
-    It does while a policy judges a release, except where something must be written first: a hold waits for nothing.
+    It does where objectives judge, except where something must be written first: a hold waits for nothing.
     """
-    if found.status.pending is not None or not any(isinstance(each, SLOPolicySpec) for each in found.policies.values()):
-        return False
-    match situate(found, now):
-        case AtPause() as at:
-            return not must_hold_first(found, at)
-        case Underway() | ArgoUndecided() | Unpausing():
-            return True
-        case NotGated() | Ended() | Unseen():
-            return False
-        case never:
-            assert_never(never)
+    policies = (policy for policy in found.policies.values() if isinstance(policy, SLOPolicySpec))
+    return any(policy.objectives for policy in policies) and engine.listens(found, now)
 
 
 def references(found: Snapshot) -> frozenset[SLORefKey]:
     """The objects in which the policies say that their objectives are defined."""
     policies = (policy for policy in found.policies.values() if isinstance(policy, SLOPolicySpec))
-    named = (objective.slo_ref for policy in policies for objective in policy.objectives)
-    return frozenset(SLORefKey(ref.api_version, ref.kind, ref.name) for ref in named if ref is not None)
+    named = (ref for policy in policies for ref in policy.references if template_of(ref) is None)
+    return frozenset(SLORefKey(ref.api_version, ref.kind, ref.name) for ref in named)
 
 
 def _is_same_matter(judged: Snapshot, known: Snapshot | None) -> bool:
@@ -212,10 +194,13 @@ def _policies(store: Store, opt_in: OptIn, namespace: str) -> dict[str, SLOPolic
     return {name: policy for name, policy in found.items() if policy is not None}
 
 
-def _templates(store: Store, rollout: Rollout, opt_in: OptIn) -> dict[TemplateRef, Mapping[str, Any]]:
+def _templates(
+    store: Store, rollout: Rollout, opt_in: OptIn, policies: Iterable[SLOPolicySpec | str]
+) -> dict[TemplateRef, Mapping[str, Any]]:
     # Templates may name further templates; a circle ends where it meets itself.
     found: dict[TemplateRef, Mapping[str, Any]] = {}
     waiting = sorted(template_refs(rollout, opt_in), key=str)
+    waiting += [ref for policy in policies if isinstance(policy, SLOPolicySpec) for ref in policy.templates]
     while waiting:
         ref = waiting.pop()
         body = None if ref in found else store.template(ref, rollout.ref.namespace)

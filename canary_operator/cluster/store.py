@@ -255,7 +255,8 @@ def _entry(kind: Resource, uid: str, version: int, body: Body) -> Entry:
             uid, version, _idle_parts(slim), rollout=parsed, opt_in=opt_in, names=_rollout_names(parsed, opt_in)
         )
     if kind is kinds.SLO_POLICIES:
-        return Entry(uid, version, slim, policy=_read_policy(slim))
+        policy = _read_policy(slim)
+        return Entry(uid, version, slim, policy=policy, names=_policy_names(policy, slim["metadata"]["namespace"]))
     if kind in {kinds.ANALYSIS_TEMPLATES, kinds.CLUSTER_ANALYSIS_TEMPLATES}:
         return Entry(uid, version, slim, names=_template_names(slim))
     return Entry(uid, version, slim)
@@ -311,6 +312,11 @@ def template_refs(parsed: Rollout, opt_in: OptIn) -> frozenset[TemplateRef]:
     """
     own = {ref for analysis in parsed.analyses for ref in analysis.templates}
     return frozenset(own | set(opt_in.templates or ()))
+
+
+def _policy_names(policy: SLOPolicySpec | str, namespace: str) -> frozenset[Key]:
+    templates = () if isinstance(policy, str) else policy.templates
+    return frozenset(_template_key(ref, namespace) for ref in templates)
 
 
 def _template_names(body: Body) -> frozenset[Key]:

@@ -1,5 +1,5 @@
 """The engine: deciding, and nothing else."""
 
-from canary_operator.engine.cycle import decide, plan
+from canary_operator.engine.cycle import decide, listens, plan
 
-__all__ = ["decide", "plan"]
+__all__ = ["decide", "listens", "plan"]

@@ -29,15 +29,21 @@ from canary_operator.model.samples import Question, Samples
 from canary_operator.model.verdict import AbortReason, Finding, HoldReason, Verdict, verdict_of
 
 
-def plan(snapshot: Snapshot, now: float) -> tuple[Question, ...]:
-    """The questions that are due at ``now``; none while something must be written first."""
+def listens(snapshot: Snapshot, now: float) -> bool:
+    """Whether anything is asked at ``now``: a release is in progress, and nothing must be written first."""
     at = situate(snapshot, now)
     if snapshot.status.pending is not None or hearing.decided_by_a_person(snapshot, now) is not None:
+        return False
+    if isinstance(at, AtPause):
+        return not acting.must_hold_first(snapshot, at)
+    return isinstance(at, Underway | ArgoUndecided)
+
+
+def plan(snapshot: Snapshot, now: float) -> tuple[Question, ...]:
+    """The questions that are due at ``now``."""
+    if not listens(snapshot, now):
         return ()
-    if not isinstance(at, AtPause | Underway | ArgoUndecided):
-        return ()
-    if isinstance(at, AtPause) and acting.must_hold_first(snapshot, at):
-        return ()
+    at = situate(snapshot, now)
     try:
         looks = hearing.looks(snapshot, at if isinstance(at, AtPause) else None, now)
     except ConfigurationError:

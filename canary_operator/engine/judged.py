@@ -13,7 +13,7 @@ from canary_operator.conditions import arguments, patterns
 from canary_operator.conditions.metric_spec import MetricSpec, parse_metric
 from canary_operator.conditions.problems import OperandError
 from canary_operator.engine import opaque, sought
-from canary_operator.engine.sought import TEMPLATE_KINDS, Sought
+from canary_operator.engine.sought import Sought
 from canary_operator.engine.templates import argument_values, kind_of, template_refs, template_spec
 from canary_operator.errors import ConfigurationError
 from canary_operator.model.decision import Snapshot
@@ -135,9 +135,8 @@ def _matches(pattern: str, name: str) -> bool:
 
 
 def _refuse_unknown_arguments(snapshot: Snapshot, refs: Sequence[TemplateRef], found: Sequence[Sought]) -> None:
-    references = [each.meaning.source.reference for each in found if not isinstance(each.meaning, Absent)]
-    named = [TemplateRef(each.name, cluster=not each.namespace) for each in references if each.kind in TEMPLATE_KINDS]
-    declared = [template_spec(snapshot, ref).get("args") or () for ref in (*refs, *named)]
+    named = [ref for each in found for ref in each.policy.templates]
+    declared = [template_spec(snapshot, ref).get("args") or () for ref in dict.fromkeys((*refs, *named))]
     for name in arguments.undeclared(snapshot.opt_in.arguments or {}, declared):
         known = sorted({arg["name"] for args in declared for arg in args})
         raise ConfigurationError(

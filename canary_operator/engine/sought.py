@@ -14,13 +14,11 @@ from canary_operator.model.decision import Snapshot
 from canary_operator.model.facts import SLORefKey
 from canary_operator.model.indicator import Indicator, Matcher, MatchKind, Opaque, Selector, SLORef
 from canary_operator.model.objectives import Objective, SLOReference
-from canary_operator.model.policy import SLOPolicySpec
+from canary_operator.model.policy import SLOPolicySpec, template_of
 from canary_operator.model.rollout import Body, Rollout, TemplateRef
 from canary_operator.model.samples import Absent
 from canary_operator.model.verdict import HoldReason
 from canary_operator.slo.sources import indicator_from
-
-TEMPLATE_KINDS = ("AnalysisTemplate", "ClusterAnalysisTemplate")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +75,13 @@ def _meaning(snapshot: Snapshot, policy: str, objective: Objective) -> Indicator
     reference = SLORef(
         named.kind, "" if named.kind == "ClusterAnalysisTemplate" else namespace, named.name, named.entry
     )
-    if named.kind in TEMPLATE_KINDS:
-        return _from_template(snapshot, reference)
+    if (template := template_of(named)) is not None:
+        return _from_template(snapshot, template, reference)
     body = _definition(snapshot, named)
     return body if isinstance(body, Absent) else indicator_from(reference, body)
 
 
-def _from_template(snapshot: Snapshot, reference: SLORef) -> Indicator | Opaque:
-    ref = TemplateRef(reference.name, cluster=reference.kind == "ClusterAnalysisTemplate")
+def _from_template(snapshot: Snapshot, ref: TemplateRef, reference: SLORef) -> Indicator | Opaque:
     spec = template_spec(snapshot, ref)
     body: Body = {"apiVersion": "argoproj.io/v1alpha1", "kind": reference.kind, "spec": spec}
     return indicator_from(reference, body, argument_values(snapshot, ref, spec))

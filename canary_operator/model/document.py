@@ -64,7 +64,11 @@ NUMBER_PATTERN = r"^[0-9]{1,9}(\.[0-9]{1,12})?$"
 
 def _number(value: object) -> object:
     # Numbers as text, as in Pyrra: 0.1 in YAML is not a tenth in every reader.
-    return float(value) if isinstance(value, str) and _is_number(value) else value
+    if not isinstance(value, str):
+        return value
+    if not _is_number(value):
+        raise ValueError('should be a number such as "0.05"')
+    return float(value)
 
 
 def _is_number(text: str) -> bool:

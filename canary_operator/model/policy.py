@@ -15,7 +15,7 @@ from pydantic import AfterValidator, Field, model_validator
 from canary_operator.errors import ConfigurationError
 from canary_operator.model import durations
 from canary_operator.model.document import Document, Duration, read
-from canary_operator.model.objectives import Attribution, Guards, Objective, Risk
+from canary_operator.model.objectives import Attribution, Guards, Objective, Risk, SLOReference
 from canary_operator.model.providers import DEFAULT_PROVIDER
 from canary_operator.model.rollout import TemplateRef
 
@@ -134,6 +134,17 @@ class SLOPolicySpec(Document):
         "not offered yet.",
     )
 
+    @property
+    def references(self) -> tuple[SLOReference, ...]:
+        """Where its objectives are defined, if not here."""
+        return tuple(each.slo_ref for each in self.objectives if each.slo_ref is not None)
+
+    @property
+    def templates(self) -> tuple[TemplateRef, ...]:
+        """The AnalysisTemplates among them."""
+        found = map(template_of, self.references)
+        return tuple(ref for ref in found if ref is not None)
+
     @model_validator(mode="after")
     def _unique_names(self) -> Self:
         names = [objective.name for objective in self.objectives]
@@ -141,6 +152,12 @@ class SLOPolicySpec(Document):
         if repeated:
             raise ValueError(f"objectives: names must be unique, given more than once: {', '.join(repeated)}")
         return self
+
+
+def template_of(reference: SLOReference) -> TemplateRef | None:
+    """The AnalysisTemplate that a reference means, None for another kind."""
+    cluster = reference.kind == "ClusterAnalysisTemplate"
+    return TemplateRef(reference.name, cluster) if cluster or reference.kind == "AnalysisTemplate" else None
 
 
 class Override(Document):

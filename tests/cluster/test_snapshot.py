@@ -198,8 +198,15 @@ PYRRA = {"apiVersion": "pyrra.dev/v1alpha1", "kind": "ServiceLevelObjective", "n
 SLO = SLORefKey("pyrra.dev/v1alpha1", "ServiceLevelObjective", "api")
 
 
+INLINE = {
+    "name": "inline",
+    "objective": "99",
+    "indicator": {"ratio": {"bad": 'x_total{code="500"}', "total": "x_total"}},
+}
+
+
 def a_policy(*objectives: Body) -> Body:
-    return an_object("strict", spec={"objectives": list(objectives)})
+    return an_object("strict", spec={"objectives": list(objectives) or [INLINE]})
 
 
 async def test_facts_are_asked_for_where_a_policy_judges(held: Body) -> None:
