@@ -149,22 +149,19 @@ def honoured(series: Iterator[Labels]) -> Iterator[Labels]:
         yield target("ingress-nginx", "ingress-nginx-controller-7c-x", "controller") | labels
 
 
-def traefik(side: Side, before: str, provider: str) -> Iterator[Labels]:
+def traefik(side: Side, before: str, port: str, provider: str) -> Iterator[Labels]:
     name = "-".join(part for part in f"{side.names.namespace}-{side.service}".split("-") if part)
-    yield {
-        "service": f"{before}{name}-{side.names.port}@{provider}",
-        "code": "200",
-        "method": "GET",
-        "protocol": "http",
-    }
+    yield {"service": f"{before}{name}-{port}@{provider}", "code": "200", "method": "GET", "protocol": "http"}
 
 
 def crd(side: Side) -> Iterator[Labels]:
-    return traefik(side, "", "kubernetescrd")
+    return traefik(side, "", side.names.port, "kubernetescrd")
 
 
 def gateway(side: Side) -> Iterator[Labels]:
-    return traefik(side, "httproute-shop-api-gw-infra-public-ep-web-0-svc-", "kubernetesgateway")
+    """Traefik 3 names the route since some version, and did not before."""
+    yield from traefik(side, "httproute-shop-api-gw-infra-public-ep-web-0-svc-", "8080", "kubernetesgateway")
+    yield from traefik(side, "", "8080", "kubernetesgateway")
 
 
 def contour(side: Side) -> Iterator[Labels]:

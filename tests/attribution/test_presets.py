@@ -75,13 +75,13 @@ WAYS = [
     ),
     (
         "traefik (kubernetesgateway)",
-        'x{service=~".+-svc-shop-api-canary-[a-z0-9]+@kubernetesgateway"}',
-        'x{service=~".+-svc-shop-api-[a-z0-9]+@kubernetesgateway"}',
+        'x{service=~"(.+-svc-)?shop-api-canary-[0-9]+@kubernetesgateway"}',
+        'x{service=~"(.+-svc-)?shop-api-[0-9]+@kubernetesgateway"}',
     ),
     (
         "traefik (kubernetesgateway, exported)",
-        'x{exported_service=~".+-svc-shop-api-canary-[a-z0-9]+@kubernetesgateway"}',
-        'x{exported_service=~".+-svc-shop-api-[a-z0-9]+@kubernetesgateway"}',
+        'x{exported_service=~"(.+-svc-)?shop-api-canary-[0-9]+@kubernetesgateway"}',
+        'x{exported_service=~"(.+-svc-)?shop-api-[0-9]+@kubernetesgateway"}',
     ),
     (
         "linkerd (pod hash)",

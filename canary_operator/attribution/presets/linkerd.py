@@ -22,5 +22,6 @@ PRESET = Preset(
     _NAME,
     _ways,
     metrics=("response_total", "response_latency_ms"),
-    advice="the proxies' targets need the label pod or rollouts_pod_template_hash, and namespace",
+    advice="the proxies' targets need the label pod or rollouts_pod_template_hash, and namespace; "
+    "for an application's own metric of this name set preset pod-hash",
 )

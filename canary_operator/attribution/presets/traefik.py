@@ -12,24 +12,25 @@ from canary_operator.model.indicator import Matcher
 from canary_operator.model.promql import escape_regex
 
 _NAME = "traefik"
-_PROVIDERS = (("", "@kubernetescrd"), (".+-svc-", "@kubernetesgateway"))
+# Before namespace and Service stands, in newer versions, the route. A port that is named with a dash cannot be told
+# from a longer Service name; an HTTPRoute has only numbers.
+_PROVIDERS = (("", "[a-z0-9]+", "kubernetescrd"), ("(.+-svc-)?", "[0-9]+", "kubernetesgateway"))
 
 
 def _ways(subject: Subject) -> Iterator[Candidate | Unfit]:
     if reason := subject.no_services:
         yield Unfit(_NAME, reason)
         return
-    for before, provider in _PROVIDERS:
+    for before, port, provider in _PROVIDERS:
         for label in ("service", "exported_service"):
-            yield _named(subject, label, before, provider)
+            variant = provider if label == "service" else f"{provider}, exported"
+            yield _named(subject, label, (before, f"-{port}@{provider}"), variant)
 
 
-def _named(subject: Subject, label: str, before: str, provider: str) -> Candidate:
+def _named(subject: Subject, label: str, around: tuple[str, str], variant: str) -> Candidate:
     def identity(version: Version) -> tuple[Matcher, ...]:
-        # A port that is named with a dash cannot be told from a longer Service name.
-        return (like(label, f"{before}{_written(subject.namespace, version.service)}-[a-z0-9]+{provider}"),)
+        return (like(label, _written(subject.namespace, version.service).join(around)),)
 
-    variant = provider[1:] if label == "service" else f"{provider[1:]}, exported"
     return candidate(_NAME, subject, identity, variant=variant, outlives=True)
 
 
