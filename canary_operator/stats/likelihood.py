@@ -42,21 +42,21 @@ def _above(limit: float) -> tuple[Pair, ...]:
     lowest = _logit(min(1.15 * limit, (1 + limit) / 2))
     highest = max(_logit(0.97), lowest + 3)
     steps = (lowest + (highest - lowest) * (index / (ABOVE - 1)) ** 1.3 for index in range(ABOVE))
-    return tuple(_per_request(1 / (1 + math.exp(-each)), limit) for each in steps)
+    return tuple(per_request(1 / (1 + math.exp(-each)), limit) for each in steps)
 
 
 @functools.lru_cache(maxsize=256)
 def per_request_below(limit: float) -> tuple[Pair, ...]:
     """What a bad and a good request add to each alternative of ``below``."""
-    return tuple(_per_request(part * limit, limit) for part in BELOW)
+    return tuple(per_request(part * limit, limit) for part in BELOW)
 
 
 def _logit(ratio: float) -> float:
     return math.log(ratio / (1 - ratio))
 
 
-def _per_request(alternative: float, hypothesis: float) -> Pair:
-    """What a bad and a good request add."""
+def per_request(alternative: float, hypothesis: float) -> Pair:
+    """What a bad and a good request add for one ratio against another (both 0 to 1, exclusive), as in Wald's test."""
     return math.log(alternative / hypothesis), math.log((1 - alternative) / (1 - hypothesis))
 
 
