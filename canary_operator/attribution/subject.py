@@ -6,7 +6,6 @@ Law: nouns; "" is what Kubernetes does not say.
 from dataclasses import dataclass
 
 from canary_operator.model.indicator import Matcher
-from canary_operator.model.rollout import Rollout
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,19 +75,3 @@ class Subject:
         if not self.canary_service or not self.stable_service:
             return "the Rollout does not name a Service for each version"
         return "both versions have one Service" if self.canary_service == self.stable_service else ""
-
-
-def subject_of(rollout: Rollout, custom: Custom | None = None) -> Subject:
-    """The Rollout as its series see it; of blue/green the preview is the canary."""
-    return Subject(
-        namespace=rollout.ref.namespace,
-        rollout=rollout.ref.name,
-        canary_hash=rollout.pod_hash,
-        stable_hash=rollout.stable_hash,
-        canary_service=rollout.canary_service,
-        stable_service=rollout.stable_service,
-        stable_ingresses=rollout.routing.stable_ingresses,
-        routers=rollout.routing.routers,
-        istio_subsets=rollout.routing.istio_subsets,
-        custom=custom,
-    )

@@ -159,9 +159,11 @@ def crd(side: Side) -> Iterator[Labels]:
 
 
 def gateway(side: Side) -> Iterator[Labels]:
-    """Traefik 3 names the route since some version, and did not before."""
-    yield from traefik(side, "httproute-shop-api-gw-infra-public-ep-web-0-svc-", "8080", "kubernetesgateway")
-    yield from traefik(side, "", "8080", "kubernetesgateway")
+    return traefik(side, "", "8080", "kubernetesgateway")
+
+
+def gateway_route(side: Side) -> Iterator[Labels]:
+    return traefik(side, "httproute-shop-api-gw-infra-public-ep-web-0-svc-", "8080", "kubernetesgateway")
 
 
 def contour(side: Side) -> Iterator[Labels]:
@@ -226,6 +228,7 @@ def _hidden_namespace(side: Side) -> Iterator[Labels]:
 
 REQUESTS, NGINX, TRAEFIK = "http_requests_total", "nginx_ingress_controller_requests", "traefik_service_requests_total"
 CONTROLLER = {"namespace": "ingress-nginx", "pod": "ingress-nginx-controller-7c-x", "job": "ingress-nginx"}
+TRAEFIKS = {"namespace": "traefik", "pod": "traefik-5d-x", "service": "traefik"}
 
 # By the name of the way.
 SHAPES = {
@@ -247,14 +250,12 @@ SHAPES = {
     "nginx": Shape(NGINX, lambda side: honoured(nginx(side)), _hidden_namespace),
     "nginx (exported)": Shape(NGINX, lambda side: scraped(nginx(side), **CONTROLLER, service="metrics")),
     "nginx (exported namespace)": Shape(NGINX, lambda side: scraped(nginx(side), **CONTROLLER)),
-    "traefik (kubernetescrd)": Shape(TRAEFIK, crd),
-    "traefik (kubernetescrd, exported)": Shape(
-        TRAEFIK, lambda side: scraped(crd(side), namespace="traefik", service="traefik")
-    ),
-    "traefik (kubernetesgateway)": Shape(TRAEFIK, gateway),
-    "traefik (kubernetesgateway, exported)": Shape(
-        TRAEFIK, lambda side: scraped(gateway(side), namespace="traefik", service="traefik")
-    ),
+    "traefik (IngressRoute)": Shape(TRAEFIK, crd),
+    "traefik (IngressRoute, exported)": Shape(TRAEFIK, lambda side: scraped(crd(side), **TRAEFIKS)),
+    "traefik (HTTPRoute)": Shape(TRAEFIK, gateway),
+    "traefik (HTTPRoute, exported)": Shape(TRAEFIK, lambda side: scraped(gateway(side), **TRAEFIKS)),
+    "traefik (HTTPRoute by name)": Shape(TRAEFIK, gateway_route),
+    "traefik (HTTPRoute by name, exported)": Shape(TRAEFIK, lambda side: scraped(gateway_route(side), **TRAEFIKS)),
     "linkerd (pod hash)": Shape(
         "response_total",
         lambda side: with_hash(linkerd(side, "inbound"), side),

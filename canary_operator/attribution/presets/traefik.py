@@ -12,19 +12,22 @@ from canary_operator.model.indicator import Matcher
 from canary_operator.model.promql import escape_regex
 
 _NAME = "traefik"
-# Before namespace and Service stands, in newer versions, the route. A port that is named with a dash cannot be told
+# Newer versions write the route before the Service of an HTTPRoute. A port that is named with a dash cannot be told
 # from a longer Service name; an HTTPRoute has only numbers.
-_PROVIDERS = (("", "[a-z0-9]+", "kubernetescrd"), ("(.+-svc-)?", "[0-9]+", "kubernetesgateway"))
+_PROVIDERS = (
+    ("IngressRoute", "", "-[a-z0-9]+@kubernetescrd"),
+    ("HTTPRoute", "", "-[0-9]+@kubernetesgateway"),
+    ("HTTPRoute by name", ".+-svc-", "-[0-9]+@kubernetesgateway"),
+)
 
 
 def _ways(subject: Subject) -> Iterator[Candidate | Unfit]:
     if reason := subject.no_services:
         yield Unfit(_NAME, reason)
         return
-    for before, port, provider in _PROVIDERS:
-        for label in ("service", "exported_service"):
-            variant = provider if label == "service" else f"{provider}, exported"
-            yield _named(subject, label, (before, f"-{port}@{provider}"), variant)
+    for variant, before, behind in _PROVIDERS:
+        yield _named(subject, "service", (before, behind), variant)
+        yield _named(subject, "exported_service", (before, behind), f"{variant}, exported")
 
 
 def _named(subject: Subject, label: str, around: tuple[str, str], variant: str) -> Candidate:
