@@ -280,10 +280,10 @@ class World:
                 base = (min if at_most else max)(bases, default=-math.inf)
                 yield life, base, max(times[-1] for times in mine if times)
 
-    def served(self, arm: Arm, since: float, until: float = math.inf) -> Tally:
+    def served(self, arm: Arm, since: float, until: float = math.inf, *, slow: bool = False) -> Tally:
         """All requests of a time, whether anybody could have seen them or not."""
         lives = [life for process in self.processes if process.arm is arm for life in process.lives]
-        return sum((self._between(life, since, until) for life in lives), Tally())
+        return sum((self._between(life, since, until, slow=slow) for life in lives), Tally())
 
     @staticmethod
     def _between(life: Life, low: float, high: float, *, slow: bool = False, route: str = "") -> Tally:
