@@ -1,6 +1,6 @@
-"""The objects that define an SLO elsewhere: read by name when one is needed, or found in the store.
+"""The objects that define an SLO elsewhere, read by name when one is needed. Templates are watched, and not read here.
 
-Law: nothing here is watched, and nothing is read that no SLOPolicy names. Why an object cannot be had is a sentence.
+Law: nothing is read that no SLOPolicy names. Why an object cannot be had is a sentence.
 """
 
 import time
@@ -12,9 +12,8 @@ from canary_operator.cluster.api import Api, Lack
 from canary_operator.cluster.calls import GET_DEFINITION
 from canary_operator.cluster.kinds import Resource
 from canary_operator.cluster.sharing import Shared
-from canary_operator.cluster.store import Store
 from canary_operator.model.facts import SLORefKey
-from canary_operator.model.rollout import Body, TemplateRef
+from canary_operator.model.rollout import Body
 from canary_operator.model.samples import Absent
 from canary_operator.model.verdict import HoldReason
 
@@ -23,18 +22,14 @@ MAX_AGE_SECONDS = 30.0
 # Of the client's threads, that holds and aborts need as well.
 _AT_ONCE = 2
 
-_WATCHED = (kinds.ANALYSIS_TEMPLATES, kinds.CLUSTER_ANALYSIS_TEMPLATES)
-_BY_KIND = {resource.kind: resource for resource in (*kinds.DEFINITIONS, *_WATCHED)}
+_BY_KIND = {resource.kind: resource for resource in kinds.DEFINITIONS}
 
 
 class Definitions:
     """The objects by what a policy calls them."""
 
-    def __init__(
-        self, api: Api, store: Store, clock: Callable[[], float] = time.monotonic, max_age: float = MAX_AGE_SECONDS
-    ) -> None:
+    def __init__(self, api: Api, clock: Callable[[], float] = time.monotonic, max_age: float = MAX_AGE_SECONDS) -> None:
         self._api = api
-        self._store = store
         self._asked = Shared(self._ask, max_age, clock, _AT_ONCE)
 
     async def find(self, namespace: str, key: SLORefKey) -> Body | Absent:
@@ -49,17 +44,7 @@ class Definitions:
             return _wrong(f"{key}: the kind is not one of {', '.join(_BY_KIND)}")
         if key.api_version != resource.api_version:
             return _wrong(f"{key}: apiVersion {key.api_version} is not read; allowed is {resource.api_version}")
-        if resource in _WATCHED:
-            return self._template(namespace, resource, key)
         return await self._asked.get((namespace, resource, key))
-
-    def _template(self, namespace: str, resource: Resource, key: SLORefKey) -> Body | Absent:
-        body = self._store.template(TemplateRef(key.name, cluster=not resource.namespaced), namespace)
-        if body is not None:
-            return body
-        if resource.namespaced:
-            return _wrong(f"{key} does not exist in namespace {namespace}")
-        return _wrong(f"{key} does not exist, or the operator may not list {resource.plural}")
 
     async def _ask(self, asked: tuple[str, Resource, SLORefKey]) -> Body | Absent:
         namespace, resource, key = asked

@@ -13,7 +13,6 @@ from canary_operator.cluster.api import Api
 from canary_operator.cluster.definitions import Definitions
 from canary_operator.cluster.pods import Pods
 from canary_operator.cluster.replica_sets import ReplicaSets, births
-from canary_operator.cluster.store import Store
 from canary_operator.errors import ClusterError, ClusterRefused
 from canary_operator.model.facts import Births, Facts, SLORefKey
 from canary_operator.model.rollout import Body, Rollout, RolloutRef
@@ -31,9 +30,9 @@ Value = TypeVar("Value")
 class Gatherer:
     """Asks for facts. ``patience`` is how many seconds one look waits for them."""
 
-    def __init__(self, api: Api, store: Store, replica_sets: ReplicaSets, patience: float = PATIENCE_SECONDS) -> None:
+    def __init__(self, api: Api, replica_sets: ReplicaSets, patience: float = PATIENCE_SECONDS) -> None:
         self._pods = Pods(api)
-        self._definitions = Definitions(api, store)
+        self._definitions = Definitions(api)
         self._replica_sets = replica_sets
         self._patience = patience
 

@@ -80,7 +80,7 @@ class Reader:
         self._addresses = addresses
         self._evaluation_interval = evaluation_interval
         self._replica_sets = ReplicaSets(api)
-        self._gatherer = Gatherer(api, store, self._replica_sets)
+        self._gatherer = Gatherer(api, self._replica_sets)
         self._clock = clock
         self._news: dict[RolloutRef, asyncio.Event] = {}
 

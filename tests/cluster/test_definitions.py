@@ -18,21 +18,17 @@ from tests.cluster_in_memory import ClusterInMemory
 PYRRA = SLORefKey("pyrra.dev/v1alpha1", "ServiceLevelObjective", "api")
 SLOTH = SLORefKey("sloth.slok.dev/v1", "PrometheusServiceLevel", "api")
 CONFIG_MAP = SLORefKey("v1", "ConfigMap", "slos")
-TEMPLATE = SLORefKey("argoproj.io/v1alpha1", "AnalysisTemplate", "errors")
-CLUSTER_TEMPLATE = SLORefKey("argoproj.io/v1alpha1", "ClusterAnalysisTemplate", "errors")
 
 READ = {PYRRA: kinds.SERVICE_LEVEL_OBJECTIVES, SLOTH: kinds.PROMETHEUS_SERVICE_LEVELS, CONFIG_MAP: kinds.CONFIG_MAPS}
-WATCHED = {TEMPLATE: kinds.ANALYSIS_TEMPLATES, CLUSTER_TEMPLATE: kinds.CLUSTER_ANALYSIS_TEMPLATES}
 
 
 class Cluster(ClusterInMemory):
-    """An API server in memory, a store that it tells, and a clock."""
+    """An API server in memory, and a clock."""
 
     def __init__(self) -> None:
-        self.store = Store()
         self.now = 1000.0
-        super().__init__(self.store)
-        self.definitions = Definitions(cast("Api", self), self.store, lambda: self.now, max_age=30.0)
+        super().__init__(Store())
+        self.definitions = Definitions(cast("Api", self), lambda: self.now, max_age=30.0)
 
     async def sentence(self, key: SLORefKey) -> str:
         found = await self.definitions.find("shop", key)
@@ -42,7 +38,7 @@ class Cluster(ClusterInMemory):
 
 
 def an_object(key: SLORefKey, **parts: Any) -> dict[str, Any]:
-    meta = {"name": key.name} | ({} if key is CLUSTER_TEMPLATE else {"namespace": "shop"})
+    meta = {"name": key.name, "namespace": "shop"}
     return {"apiVersion": key.api_version, "kind": key.kind, "metadata": meta, **parts}
 
 
@@ -55,28 +51,11 @@ async def test_an_object_is_read_by_its_name(key: SLORefKey) -> None:
     assert cluster.calls == ["get_definition"]
 
 
-@pytest.mark.parametrize("key", WATCHED, ids=str)
-async def test_a_template_is_known_from_the_watch(key: SLORefKey) -> None:
-    cluster = Cluster()
-    cluster.put(WATCHED[key], an_object(key, spec={"metrics": []}))
-
-    found = await cluster.definitions.find("shop", key)
-
-    assert not isinstance(found, Absent)
-    assert found["spec"] == {"metrics": []}
-    assert cluster.calls == []
-
-
 @pytest.mark.parametrize(
     ("key", "sentence"),
     [
         (PYRRA, "ServiceLevelObjective api does not exist in namespace shop"),
         (CONFIG_MAP, "ConfigMap slos does not exist in namespace shop"),
-        (TEMPLATE, "AnalysisTemplate errors does not exist in namespace shop"),
-        (
-            CLUSTER_TEMPLATE,
-            "ClusterAnalysisTemplate errors does not exist, or the operator may not list clusteranalysistemplates",
-        ),
         (
             SLORefKey("pyrra.dev/v1beta1", "ServiceLevelObjective", "api"),
             "ServiceLevelObjective api: apiVersion pyrra.dev/v1beta1 is not read; allowed is pyrra.dev/v1alpha1",
@@ -87,7 +66,7 @@ async def test_a_template_is_known_from_the_watch(key: SLORefKey) -> None:
         ),
         (
             SLORefKey("v1", "Secret", "token"),
-            f"Secret token: the kind is not one of {', '.join(key.kind for key in (*READ, *WATCHED))}",
+            f"Secret token: the kind is not one of {', '.join(key.kind for key in READ)}",
         ),
     ],
     ids=str,

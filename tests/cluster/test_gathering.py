@@ -42,7 +42,7 @@ def a_cluster() -> ClusterInMemory:
 
 async def gathered(cluster: ClusterInMemory, *references: SLORefKey, patience: float = 5.0) -> Facts:
     api = cast("Api", cluster)
-    gatherer = Gatherer(api, Store(), ReplicaSets(api), patience)
+    gatherer = Gatherer(api, ReplicaSets(api), patience)
     return await gatherer.facts(parse_rollout(at_a_pause()), {}, references)
 
 

@@ -222,7 +222,7 @@ CONFIG_MAP = SLORefKey("v1", "ConfigMap", "slos")
 
 
 async def why_not(api: Api, namespace: str, key: SLORefKey) -> str:
-    found = await Definitions(api, Store()).find(namespace, key)
+    found = await Definitions(api).find(namespace, key)
     assert isinstance(found, Absent)
     return found.message
 
@@ -233,7 +233,7 @@ async def test_an_slo_in_a_config_map_is_read_by_name(installed: Lab, api: Api, 
         "create", "configmap", "slos", "--from-literal=slo.yaml=version: prometheus/v1", namespace=namespace
     )
 
-    found = await Definitions(api, Store()).find(namespace, CONFIG_MAP)
+    found = await Definitions(api).find(namespace, CONFIG_MAP)
 
     assert not isinstance(found, Absent)
     assert (found["apiVersion"], found["kind"]) == ("v1", "ConfigMap")
