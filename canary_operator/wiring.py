@@ -31,8 +31,9 @@ from canary_operator.web import Health, serve
 
 log = structlog.get_logger()
 
-# Many Rollouts wait for Prometheus at the same time; what they cost while waiting is a coroutine.
-WORKERS = 32
+# Many Rollouts wait for Prometheus at the same time, and those that ask together are asked for in one request; what
+# they cost while waiting is a coroutine.
+WORKERS = 256
 # The watch misses objects that were deleted while it was interrupted; a listing finds them.
 RESYNC_SECONDS = 300.0
 _RESYNC_RETRY_SECONDS = 5.0
