@@ -124,7 +124,7 @@ def linkerd(side: Side, direction: str) -> Iterator[Labels]:
 
 def nginx(side: Side) -> Iterator[Labels]:
     """Ingress and Service are stable's for both versions; the canary's upstream is a label of its own."""
-    upstream = f"{side.names.namespace}-{side.service}-{side.names.port}" if side.canary else ""
+    upstream = f"{side.names.namespace}-{side.service}-http-{side.names.port}" if side.canary else ""
     own = {
         "controller_namespace": "ingress-nginx",
         "namespace": side.names.namespace,

@@ -50,17 +50,17 @@ WAYS = [
     ),
     (
         "nginx",
-        'x{canary=~"shop-api-canary-[a-z0-9]+",exported_namespace="",ingress="web",namespace="shop",service="api"}',
+        'x{canary=~"shop-api-canary-.+",exported_namespace="",ingress="web",namespace="shop",service="api"}',
         'x{canary="",exported_namespace="",ingress="web",namespace="shop",service="api"}',
     ),
     (
         "nginx (exported)",
-        'x{canary=~"shop-api-canary-[a-z0-9]+",exported_namespace="shop",exported_service="api",ingress="web"}',
+        'x{canary=~"shop-api-canary-.+",exported_namespace="shop",exported_service="api",ingress="web"}',
         'x{canary="",exported_namespace="shop",exported_service="api",ingress="web"}',
     ),
     (
         "nginx (exported namespace)",
-        'x{canary=~"shop-api-canary-[a-z0-9]+",exported_namespace="shop",ingress="web",service="api"}',
+        'x{canary=~"shop-api-canary-.+",exported_namespace="shop",ingress="web",service="api"}',
         'x{canary="",exported_namespace="shop",ingress="web",service="api"}',
     ),
     (

@@ -57,8 +57,8 @@ def _own(namespace: str) -> tuple[Matcher, ...]:
 def _upstream(subject: Subject, version: Version) -> Matcher:
     if version == subject.stable:
         return equal("canary", "")
-    # Namespace, Service and port. A port that is named with a dash cannot be told from a longer Service name.
-    return like("canary", escape_regex(f"{subject.namespace}-{version.service}-") + "[a-z0-9]+")
+    # Namespace, Service and port. A longer Service name is not meant: it would be the canary of another stable Service.
+    return like("canary", escape_regex(f"{subject.namespace}-{version.service}-") + ".+")
 
 
 PRESET = Preset(
