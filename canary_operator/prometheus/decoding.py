@@ -8,7 +8,8 @@ import json
 import math
 import operator
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Any, TypeVar
 
 from canary_operator.model.samples import (
@@ -27,7 +28,7 @@ from canary_operator.prometheus.replies import Fault, Reply
 # Whatever one condition looks at is far less; raw samples are asked for many versions at once.
 MAX_SERIES = 10_000
 MAX_RAW_SERIES = 50_000
-# More than a series of raw samples usually has; what a batch needs besides is gone with it.
+# Samples that are read at once: what that needs besides is gone with each batch.
 _BATCH = 1000
 NATIVE_REFUSED = "the query returns a native histogram: use histogram_quantile or histogram_fraction"
 
@@ -44,7 +45,7 @@ _ANOTHER_ERROR = "an error of another kind"
 
 Labels = tuple[tuple[str, str], ...]
 Element = Mapping[str, Any]
-Read = TypeVar("Read", Sample, NativeSample)
+AnySample = TypeVar("AnySample", Sample, NativeSample)
 OneSeries = TypeVar("OneSeries", Series, NativeSeries)
 
 
@@ -174,13 +175,27 @@ def _matrix(elements: list[Element]) -> Answer:
     if not all("values" in element or "histograms" in element for element in elements):
         raise _UnreadableError("a series has no samples")
     # A series that became a native histogram within the range has both.
-    numbers = (_range(element, "values", _numbers) for element in elements if "values" in element)
-    histograms = (_range(element, "histograms", _natives) for element in elements if "histograms" in element)
     return Answer(
         ResultKind.MATRIX,
-        _distinct(Series(labels, samples) for labels, samples in numbers),
-        _distinct(NativeSeries(labels, samples) for labels, samples in histograms),
+        _distinct(_series_of_numbers([element for element in elements if "values" in element])),
+        _distinct(_native_series(element) for element in elements if "histograms" in element),
     )
+
+
+def _series_of_numbers(elements: list[Element]) -> Iterator[Series]:
+    lists = [_list(element["values"], "values") for element in elements]
+    # Raw samples come by the ten thousand: many at once take a third of the time.
+    samples = _numbers([pair for pairs in lists for pair in pairs])
+    first = 0
+    for element, pairs in zip(elements, lists, strict=True):
+        own = samples[first : first + len(pairs)]
+        first += len(pairs)
+        yield Series(_labels(element.get("metric")), _in_order(own))
+
+
+def _native_series(element: Element) -> NativeSeries:
+    samples = tuple(map(_native, _list(element["histograms"], "histograms")))
+    return NativeSeries(_labels(element.get("metric")), _in_order(samples))
 
 
 def _distinct(series: Iterable[OneSeries]) -> tuple[OneSeries, ...]:
@@ -190,23 +205,19 @@ def _distinct(series: Iterable[OneSeries]) -> tuple[OneSeries, ...]:
     return found
 
 
-def _range(
-    element: Element, key: str, read: Callable[[list[Any]], tuple[Read, ...]]
-) -> tuple[Labels, tuple[Read, ...]]:
-    samples = read(_list(element[key], key))
+def _in_order(samples: tuple[AnySample, ...]) -> tuple[AnySample, ...]:
     if not samples:
         raise _UnreadableError("a series has no samples")
     times = [sample.at for sample in samples]
     if not all(map(operator.lt, times, times[1:])):
         raise _UnreadableError("the times of a series do not grow")
-    return _labels(element.get("metric")), samples
+    return samples
 
 
 def _numbers(pairs: list[Any]) -> tuple[Sample, ...]:
-    # Raw samples come by the ten thousand: many at once take a third of the time. What is odd is read one by one,
-    # which tells what is odd about it.
+    # What is odd is read one by one, which tells what is odd about it.
     batches = (pairs[first : first + _BATCH] for first in range(0, len(pairs), _BATCH))
-    return tuple(sample for batch in batches for sample in _all_at_once(batch) or map(_sample, batch))
+    return tuple(chain.from_iterable(_all_at_once(batch) or map(_sample, batch) for batch in batches))
 
 
 def _all_at_once(pairs: list[Any]) -> tuple[Sample, ...]:
@@ -223,10 +234,6 @@ def _all_at_once(pairs: list[Any]) -> tuple[Sample, ...]:
     if any(map(math.isinf, values)) or not all(map(math.isfinite, seconds)):
         return ()
     return tuple(map(Sample, seconds, values))
-
-
-def _natives(pairs: list[Any]) -> tuple[NativeSample, ...]:
-    return tuple(map(_native, pairs))
 
 
 def _native(pair: object) -> NativeSample:

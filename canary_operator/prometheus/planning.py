@@ -28,7 +28,7 @@ from canary_operator.model.samples import (
     Series,
 )
 from canary_operator.model.verdict import HoldReason
-from canary_operator.prometheus.decoding import NATIVE_REFUSED
+from canary_operator.prometheus.decoding import NATIVE_REFUSED, is_encodable
 
 # Of one selector: a hundred Rollouts with a canary and a stable version each. More make the server's regular
 # expression and the answer long, and are hardly fewer requests.
@@ -80,13 +80,15 @@ def unite(questions: Iterable[Question], *, by_namespace: bool = False) -> tuple
     return (*(United(query, (query,)) for query in free), *map(_together, chunks))
 
 
-def refusal(question: RawQuery) -> Absent | None:
-    """Why a raw question cannot be written as PromQL; None where it can."""
-    try:
-        _together([question])
-    except ConfigurationError as error:
-        return Absent(HoldReason.CONFIGURATION_ERROR, str(error))
-    return None
+def refusal(question: Question) -> Absent | None:
+    """Why a raw question cannot be written as PromQL; None where it can, and for what is written already."""
+    if isinstance(question, Query):
+        return None
+    matchers = (*question.selector.matchers, *question.identity)
+    text = (question.selector.metric, *(part for matcher in matchers for part in (matcher.label, matcher.value)))
+    if is_encodable("".join(text)):
+        return None
+    return Absent(HoldReason.CONFIGURATION_ERROR, "the selector holds text that no encoding can carry")
 
 
 def halves(united: United) -> tuple[United, ...]:
@@ -125,7 +127,7 @@ def _group(question: RawQuery, by_namespace: bool) -> Hashable:
 def _varies(matcher: Matcher, identity: Iterable[Matcher]) -> bool:
     """Whether other values of the label can be asked for beside it, and be told apart in the answer."""
     alone = sum(matcher.label == other.label for other in identity) == 1
-    return alone and matcher.kind in (MatchKind.EQUAL, MatchKind.REGEX) and _readable(matcher)
+    return alone and (matcher.kind is MatchKind.EQUAL or (matcher.kind is MatchKind.REGEX and _readable(matcher)))
 
 
 def _readable(matcher: Matcher) -> bool:
@@ -172,7 +174,7 @@ def _alternatives(matchers: tuple[Matcher, ...], of: RawQuery) -> tuple[Matcher,
 
 
 class _Sharing:
-    """Finds the questions that a series belongs to."""
+    """Finds the questions that a series belongs to. Questions are known by their place: their hashes take time."""
 
     def __init__(self, questions: Sequence[RawQuery]) -> None:
         self._questions = questions
@@ -180,43 +182,45 @@ class _Sharing:
         self._exact = [
             label for label in self._labels if all(_exact_value(each, label) is not None for each in questions)
         ]
-        self._by_exact: dict[tuple[str | None, ...], list[tuple[RawQuery, tuple[Matcher, ...]]]] = defaultdict(list)
-        for question in questions:
+        self._by_exact: dict[tuple[str | None, ...], list[tuple[int, tuple[Matcher, ...]]]] = defaultdict(list)
+        for place, question in enumerate(questions):
             exact = tuple(_exact_value(question, label) for label in self._exact)
             others = (each for each in question.identity if each.label not in self._exact and _readable(each))
-            self._by_exact[exact].append((question, tuple(others)))
-        self._known: dict[tuple[str, ...], list[RawQuery]] = {}
-        self._refused: dict[RawQuery, Absent] = {}
+            self._by_exact[exact].append((place, tuple(others)))
+        self._known: dict[tuple[str, ...], list[int]] = {}
+        self._refused: dict[int, Absent] = {}
 
     def out(self, answer: Answer) -> dict[Question, Answer | Absent]:
-        series: dict[RawQuery, list[Series]] = {question: [] for question in self._questions}
-        native: dict[RawQuery, list[NativeSeries]] = {question: [] for question in self._questions}
+        series: list[list[Series]] = [[] for _ in self._questions]
+        native: list[list[NativeSeries]] = [[] for _ in self._questions]
         for one in answer.series:
-            for question in self._owners(one.labels):
-                if kept := _within(one.samples, question):
-                    series[question].append(one if kept is one.samples else replace(one, samples=kept))
+            for place in self._owners(one.labels):
+                if kept := _within(one.samples, self._questions[place]):
+                    series[place].append(one if kept is one.samples else replace(one, samples=kept))
         for histogram in answer.native:
-            for question in self._owners(histogram.labels):
-                if left := _within(histogram.samples, question):
-                    native[question].append(replace(histogram, samples=left))
+            for place in self._owners(histogram.labels):
+                if left := _within(histogram.samples, self._questions[place]):
+                    native[place].append(replace(histogram, samples=left))
         return {
-            each: self._refused.get(each) or Answer(answer.kind, tuple(series[each]), tuple(native[each]))
-            for each in self._questions
+            question: self._refused.get(place) or Answer(answer.kind, tuple(series[place]), tuple(native[place]))
+            for place, question in enumerate(self._questions)
         }
 
-    def _owners(self, labels: Iterable[tuple[str, str]]) -> list[RawQuery]:
+    def _owners(self, labels: Iterable[tuple[str, str]]) -> list[int]:
         by_name = dict(labels)
-        values = tuple(by_name.get(label, "") for label in self._labels)
-        if values not in self._known:
+        values = tuple([by_name.get(label, "") for label in self._labels])
+        owners = self._known.get(values)
+        if owners is None:
             candidates = self._by_exact.get(tuple(by_name.get(label, "") for label in self._exact), [])
-            self._known[values] = [question for question, others in candidates if self._owns(question, others, by_name)]
-        return self._known[values]
+            owners = [place for place, others in candidates if self._owns(place, others, by_name)]
+            self._known[values] = owners
+        return owners
 
-    def _owns(self, question: RawQuery, matchers: Iterable[Matcher], labels: Mapping[str, str]) -> bool:
+    def _owns(self, place: int, matchers: Iterable[Matcher], labels: Mapping[str, str]) -> bool:
         try:
             return all(_holds(matcher, labels.get(matcher.label, "")) for matcher in matchers)
         except ConfigurationError as error:
-            self._refused[question] = Absent(HoldReason.CONFIGURATION_ERROR, str(error))
+            self._refused[place] = Absent(HoldReason.CONFIGURATION_ERROR, str(error))
             return False
 
 

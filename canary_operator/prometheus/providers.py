@@ -54,8 +54,9 @@ Observe = Callable[[Exchange], None]
 
 # Only a name server that hangs outlives the client's own deadline: nothing can interrupt it.
 _GRACE_SECONDS = 1.0
-# Rollouts that are due at one moment ask within some milliseconds of each other, one after the other on one event
-# loop. Whoever is alone waits as long, a third of a hundredth of the default interval between two looks.
+# Rollouts that are due at one moment ask one after the other on one event loop, some milliseconds apart. Who is alone
+# waits for the first; a second one that comes in time starts it anew, up to the second of these.
+QUIET_SECONDS = 0.01
 GATHERING_SECONDS = 0.05
 # Enough to find one bad identity among 200, two requests for each halving; where many are bad the rest is absent.
 _MORE_REQUESTS = 16
@@ -119,40 +120,41 @@ class Providers:
     async def fetch(self, questions: Collection[Question]) -> dict[Question, Answer | Absent]:
         """Answer every question, equal ones (also those of other callers, still on the way) once.
 
-        Raw questions wait up to GATHERING_SECONDS for those of other callers.
+        Raw questions wait for those of other callers, QUIET_SECONDS if nobody else asks and GATHERING_SECONDS at
+        most.
 
         Returns: an entry for each distinct question, an Absent where there is no answer, within the
         longest timeout of the providers named.
         """
-        distinct = list(dict.fromkeys(questions))
-        answers = await asyncio.gather(*(self._answer(question) for question in distinct))
-        return dict(zip(distinct, answers, strict=True))
+        told = {question: self._ask(question) for question in dict.fromkeys(questions)}
+        waiting = [answer for answer in told.values() if isinstance(answer, asyncio.Future)]
+        if waiting:
+            limits = (
+                _limit(question, self._desks[question.provider].provider)
+                for question in told
+                if question.provider in self._desks
+            )
+            # Nobody's future is cancelled with one caller: another may wait for the same answer.
+            await asyncio.wait(waiting, timeout=max(limits) + _GRACE_SECONDS)
+        return {question: _arrived(question, answer) for question, answer in told.items()}
 
     def close(self) -> None:
         """Close all connections. What is still on the way is not waited for."""
         for desk in self._desks.values():
             desk.close()
 
-    async def _answer(self, question: Question) -> Answer | Absent:
+    def _ask(self, question: Question) -> "Absent | asyncio.Future[Answer | Absent]":
+        started = self._in_flight.get(question)
+        if started is not None:
+            return started
         desk = self._desks.get(question.provider)
         if desk is None:
             known = ", ".join(self._desks) or "none"
             message = f"provider {question.provider!r} is not configured; providers: {known}"
             return Absent(HoldReason.CONFIGURATION_ERROR, message)
-        if isinstance(question, RawQuery) and (refusal := planning.refusal(question)) is not None:
-            return refusal
-        try:
-            async with asyncio.timeout(_limit(question, desk.provider) + _GRACE_SECONDS):
-                # Shielded, because another caller may wait for the same answer.
-                return await asyncio.shield(self._start(question, desk))
-        except TimeoutError:
-            message = f"provider {question.provider!r}: no answer in time, perhaps its name is not resolved"
-            return Absent(HoldReason.TELEMETRY_UNAVAILABLE, message)
+        return planning.refusal(question) or self._start(question, desk)
 
     def _start(self, question: Question, desk: "_Desk") -> "asyncio.Future[Answer | Absent]":
-        started = self._in_flight.get(question)
-        if started is not None:
-            return started
         future: asyncio.Future[Answer | Absent] = asyncio.get_running_loop().create_future()
         self._in_flight[question] = future
         future.add_done_callback(lambda _: self._in_flight.pop(question))
@@ -161,6 +163,15 @@ class Providers:
         else:
             desk.send({question: future}, time.monotonic())
         return future
+
+
+def _arrived(question: Question, answer: "Absent | asyncio.Future[Answer | Absent]") -> Answer | Absent:
+    if isinstance(answer, Absent):
+        return answer
+    if answer.done():
+        return answer.result()
+    message = f"provider {question.provider!r}: no answer in time, perhaps its name is not resolved"
+    return Absent(HoldReason.TELEMETRY_UNAVAILABLE, message)
 
 
 def _limit(question: Question, provider: settings.Provider) -> float:
@@ -179,17 +190,23 @@ class _Desk:
         self._breaker = Breaker()
         self._gathered: dict[Question, asyncio.Future[Answer | Absent]] = {}
         self._round: asyncio.TimerHandle | None = None
+        self._first = self._latest = 0.0
 
     def gather(self, question: RawQuery, future: "asyncio.Future[Answer | Absent]") -> None:
         """Send the question with those that come within the next moment."""
-        if not self._gathered:
-            loop = asyncio.get_running_loop()
-            self._round = loop.call_later(GATHERING_SECONDS, self._send_gathered, time.monotonic())
         self._gathered[question] = future
+        self._latest = time.monotonic()
+        if self._round is None:
+            self._first = self._latest
+            self._send_when_quiet()
 
-    def _send_gathered(self, asked_at: float) -> None:
-        gathered, self._gathered = self._gathered, {}
-        self.send(gathered, asked_at)
+    def _send_when_quiet(self) -> None:
+        until = min(self._latest + QUIET_SECONDS, self._first + GATHERING_SECONDS)
+        if (left := until - time.monotonic()) > 0:
+            self._round = asyncio.get_running_loop().call_later(left, self._send_when_quiet)
+            return
+        gathered, self._gathered, self._round = self._gathered, {}, None
+        self.send(gathered, self._first)
 
     def send(self, waiting: Waiting, asked_at: float) -> None:
         """Ask in as few requests as can be, and answer each question that waits."""

@@ -225,6 +225,15 @@ async def test_raw_questions_of_many_callers_are_one_request_and_each_gets_its_o
         assert hashes(answer[raw(f"s{each}")]) == [f"s{each}"]
 
 
+async def test_however_many_ask_nobody_waits_for_ever_for_a_quiet_moment(serve, providers_of, monkeypatch):
+    monkeypatch.setattr("canary_operator.prometheus.providers.QUIET_SECONDS", 60)
+    providers = providers_of(a_provider(serve(one_series_each).url))
+
+    answers = await providers.fetch([raw("x")])
+
+    assert hashes(answers[raw("x")]) == ["x"]
+
+
 async def test_a_raw_question_on_its_way_is_not_asked_again(serve, providers_of):
     asked, both_wait = threading.Event(), threading.Event()
 
