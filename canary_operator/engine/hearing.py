@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from canary_operator.engine import memory, policy, tables
-from canary_operator.engine.gates import conditions, objectives
+from canary_operator.engine.gates import conditions, objectives, pods
 from canary_operator.engine.look import Ground, Look, Said
 from canary_operator.engine.memory import Judgement
 from canary_operator.engine.situation import AtPause
@@ -19,7 +19,7 @@ from canary_operator.model.policy import Override, SLOPolicySpec
 from canary_operator.model.samples import Samples
 from canary_operator.model.verdict import Finding, HoldReason
 
-GATES: tuple[Callable[[Ground], Sequence[Look]], ...] = (conditions.looks, objectives.looks)
+GATES: tuple[Callable[[Ground], Sequence[Look]], ...] = (conditions.looks, objectives.looks, pods.looks)
 """All gates. Each says what judges on its ground, and raises ConfigurationError for a person's mistake."""
 
 

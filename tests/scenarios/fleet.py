@@ -33,18 +33,22 @@ class Version:
     rate_at: Callable[[float], float] | None = None
     gone_at: float = float("inf")
     restarts: int = 0
+    restarted_at: float | None = None
 
     def names(self) -> list[str]:
         return [f"{NAME}-{self.hash}-{n}x" for n in range(self.pods)]
 
 
 class Fleet:
-    """Both versions, scraped every 15 s."""
+    """Both versions, scraped every 15 s; ``regular`` requests come at equal distances."""
 
-    def __init__(self, canary: Version | None = None, stable: Version | None = None, seed: int = 1) -> None:
+    def __init__(
+        self, canary: Version | None = None, stable: Version | None = None, seed: int = 1, *, regular: bool = False
+    ) -> None:
         self.canary = canary or Version(CANARY, born=0.0)
         self.stable = stable or Version(STABLE, pods=3, born=-3600.0)
         self._chance = random.Random(seed)
+        self._regular = regular
         self._pages: dict[tuple[str, int], list[tuple[float, dict[str, int]]]] = {}
 
     def facts(self, now: float) -> Facts:
@@ -86,11 +90,17 @@ class Fleet:
         while at + SCRAPE <= min(until, version.gone_at):
             at += SCRAPE
             rate = version.rate if version.rate_at is None else version.rate_at(at)
-            for _ in range(_poisson(self._chance, rate * SCRAPE)):
+            for _ in range(self._requests(rate, at)):
                 counts["bad" if self._chance.random() < version.errors(at) else "good"] += 1
                 counts["slow"] += self._chance.random() < version.slow(at)
             pages.append((at, dict(counts)))
         return [page for page in pages if page[0] <= until]
+
+    def _requests(self, rate: float, at: float) -> int:
+        """By chance, or as regular as a clock."""
+        if self._regular:
+            return int((at + 3600) * rate) - int((at - SCRAPE + 3600) * rate)
+        return _poisson(self._chance, rate * SCRAPE)
 
 
 def _poisson(chance: random.Random, mean: float) -> int:
@@ -132,7 +142,7 @@ def _pod(name: str, version: Version) -> PodFacts:
         started=T0 + version.born,
         ready_since=T0 + version.born,
         terminating=False,
-        restarts=(),
+        restarts=() if version.restarted_at is None else (T0 + version.restarted_at,),
         restart_count=version.restarts,
         reason="",
         last_exit="",

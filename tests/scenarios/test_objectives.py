@@ -230,3 +230,59 @@ def test_what_is_remembered_of_an_objective_is_small():
     world.until(300)
 
     assert len(world.status.evidence[0].memory) < 4000
+
+
+@pytest.mark.parametrize(("weight", "most"), [(25, 6), (50, 12)])
+def test_a_canary_that_fails_everything_is_aborted_within_few_requests_even_at_one_a_minute(weight, most):
+    others = 1 / 60 * (100 - weight) / weight / 3
+    fleet = Fleet(canary(rate=1 / 60, errors=constant(1.0)), stable(rate=others), regular=True)
+    world = a_world(fleet, steps=(set_weight(weight), pause())).release()
+
+    world.until(3600)
+
+    assert world.is_aborted
+    assert world.status.evidence[0].canary.bad <= most
+
+
+def test_a_canary_that_fails_everything_is_aborted_while_it_warms_up():
+    world = a_world(Fleet(canary(errors=constant(1.0)), stable())).release()
+
+    world.until(120)
+
+    assert world.is_aborted
+    assert world.actions[-1][0] < 60
+
+
+def test_errors_of_a_cold_version_are_forgiven():
+    cold = lambda at: 0.05 if at < 50 else 0.0  # noqa: E731
+    world = a_world(Fleet(canary(errors=cold), stable())).release()
+
+    world.until(600)
+
+    assert world.is_promoted
+
+
+def test_a_canary_whose_containers_keep_crashing_is_aborted_and_the_message_names_the_pod():
+    world = a_world(Fleet(canary(restarts=4), stable())).release()
+
+    world.until(120)
+
+    assert world.is_aborted
+    assert world.verdict == ("Abort", "CanaryUnhealthy")
+    assert f"guestbook-{CANARY}-0x" in world.status.message
+
+
+def test_a_canary_that_crashes_as_stable_does_is_held():
+    world = a_world(Fleet(canary(restarts=4), stable(restarts=2, restarted_at=5.0))).release()
+
+    world.until(120)
+
+    assert world.verdict == ("Hold", "EnvironmentUnhealthy")
+
+
+def test_old_restarts_of_stable_excuse_nothing():
+    world = a_world(Fleet(canary(restarts=4), stable(restarts=2, restarted_at=-500.0))).release()
+
+    world.until(120)
+
+    assert world.verdict == ("Abort", "CanaryUnhealthy")
