@@ -43,7 +43,7 @@ class Timing(Document):
     warm_up: Duration | None = Field(
         default=None,
         description="Time that is not judged, such as 60s: for conditions from the start of each pause, for objectives "
-        "from the start of the release. Absent: 0s for conditions, whose author chose the windows they look at, and "
+        "from the start of the first pause. Absent: 0s for conditions, whose author chose the windows they look at, and "
         "60s for objectives, because caches and connection pools fill.",
     )
     settle: Duration = Field(
