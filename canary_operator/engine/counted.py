@@ -148,18 +148,22 @@ def count(plan: Plan, samples: Samples) -> Counted | Absent:
 
 
 def _choose(plan: Plan, samples: Samples) -> Option | Absent:
-    """The first option by which stable has series; a missing answer never makes a later one the chosen one."""
-    found = options(plan)
+    """The first option by which there are series; a missing answer never makes a later one the chosen one.
+
+    Of stable, because the canary may have none yet; at 100 % only of the canary, because stable may have none any more.
+    """
+    arm = Arm.STABLE if plan.compares else Arm.CANARY
     reasons: list[Absent] = []
-    for option in found:
-        stable = _read(plan, option, Arm.STABLE, samples)
-        if isinstance(stable, Absent):
-            if stable.reason is HoldReason.TELEMETRY_UNAVAILABLE:
-                return stable
-            reasons.append(stable)
-        elif stable.counters or not plan.compares:
+    for option in options(plan):
+        found = _read(plan, option, arm, samples)
+        if isinstance(found, Absent):
+            if found.reason is HoldReason.TELEMETRY_UNAVAILABLE:
+                return found
+            reasons.append(found)
+        elif found.counters:
             return option
-    return reasons[0] if reasons else _nothing(plan.trials[0])
+    # The last way to count knows most: it has asked for every bucket.
+    return reasons[-1] if reasons else _nothing(plan.trials[0])
 
 
 def _nothing(tried: Trial) -> Absent:

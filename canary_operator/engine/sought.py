@@ -21,6 +21,9 @@ from canary_operator.model.verdict import HoldReason
 from canary_operator.slo.sources import indicator_from
 
 
+_ARGO_VERSION = "argoproj.io/v1alpha1"
+
+
 @dataclass(frozen=True, slots=True)
 class Sought:
     """One objective, ready to be asked for.
@@ -76,6 +79,10 @@ def _meaning(snapshot: Snapshot, policy: str, objective: Objective) -> Indicator
         named.kind, "" if named.kind == "ClusterAnalysisTemplate" else namespace, named.name, named.entry
     )
     if (template := template_of(named)) is not None:
+        if named.api_version != _ARGO_VERSION:
+            raise ConfigurationError(
+                f"sloRef.apiVersion: {named.api_version!r}; allowed is {_ARGO_VERSION} for {named.kind}"
+            )
         return _from_template(snapshot, template, reference)
     body = _definition(snapshot, named)
     return body if isinstance(body, Absent) else indicator_from(reference, body)
@@ -83,7 +90,7 @@ def _meaning(snapshot: Snapshot, policy: str, objective: Objective) -> Indicator
 
 def _from_template(snapshot: Snapshot, ref: TemplateRef, reference: SLORef) -> Indicator | Opaque:
     spec = template_spec(snapshot, ref)
-    body: Body = {"apiVersion": "argoproj.io/v1alpha1", "kind": reference.kind, "spec": spec}
+    body: Body = {"apiVersion": _ARGO_VERSION, "kind": reference.kind, "spec": spec}
     return indicator_from(reference, body, argument_values(snapshot, ref, spec))
 
 

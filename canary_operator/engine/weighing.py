@@ -25,7 +25,7 @@ class Scale:
 
     Args:
 
-        tick_seconds: the length of a tick.
+        tick_seconds: how far back the requests of a tick may have come: its length, or a scrape interval.
 
         share: the canary's expected share of requests, 0 to 1; None where nobody knows.
     """

@@ -286,3 +286,17 @@ def test_old_restarts_of_stable_excuse_nothing():
     world.until(120)
 
     assert world.verdict == ("Abort", "CanaryUnhealthy")
+
+
+def test_at_full_weight_without_stable_series_the_objective_alone_judges():
+    steps = (set_weight(100), pause())
+    good = a_world(Fleet(canary(), stable(rate=0.0, labels={"namespace": "elsewhere"})), steps=steps).release()
+    bad = a_world(
+        Fleet(canary(errors=constant(0.1)), stable(rate=0.0, labels={"namespace": "elsewhere"})), steps=steps
+    ).release()
+
+    good.until(400)
+    bad.until(400)
+
+    assert good.is_promoted
+    assert bad.verdict == ("Abort", "ObjectiveBreached")

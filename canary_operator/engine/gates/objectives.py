@@ -172,10 +172,19 @@ def _weighed(item: Item, found: Counted) -> Recollection:
         asked_at=item.plan.at,
         absent=found.absent,
     )
-    rollout = item.plan.snapshot.rollout
-    expected = None if rollout.weight is None else rollout.weight / rollout.routing.full_weight
-    scale = Scale(item.plan.policy, item.rules, item.plan.rules.tick_seconds, expected if item.rules.compares else None)
+    expected = _expected_share(item.plan.snapshot.rollout)
+    # A scrape brings what came since the one before it.
+    brought = max(item.plan.rules.tick_seconds, (found.folded.state.interval_ms or 0) / 1000)
+    scale = Scale(item.plan.policy, item.rules, brought, expected if item.rules.compares else None)
     return weighing.weigh(known, found.folded.ticks, scale)
+
+
+def _expected_share(rollout: Rollout) -> float | None:
+    """The canary's share of requests by its weight; None where more than the weight sends it requests."""
+    beside = (StepKind.SET_HEADER_ROUTE, StepKind.SET_MIRROR_ROUTE)
+    if rollout.weight is None or any(step.kind in beside for step in rollout.steps[: rollout.step_index or 0]):
+        return None
+    return rollout.weight / rollout.routing.full_weight
 
 
 def _is_warm(learnt: tuple[Learnt, ...], ground: Ground) -> bool:
