@@ -20,7 +20,6 @@ from canary_operator.model.samples import Absent
 from canary_operator.model.verdict import HoldReason
 from canary_operator.slo.sources import indicator_from
 
-
 _ARGO_VERSION = "argoproj.io/v1alpha1"
 
 
