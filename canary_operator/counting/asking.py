@@ -17,7 +17,6 @@ from canary_operator.model.samples import Absent, Answer, ResultKind, Series
 from canary_operator.model.verdict import HoldReason
 
 _BUCKET = "_bucket"
-_EMPTY = Selection((), {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +73,8 @@ class Way:
 def ways(measure: Ratio | Latency) -> tuple[Way, ...]:
     """How a measure can be counted, the preferred way first.
 
-    Only one of a histogram's ways finds series: which one is not known before something was asked. See ``best``.
+    Which of a histogram's ways finds series is not known before something was asked. Where none does, the last one
+    has the reason that tells most.
     """
     match measure:
         case Ratio():
@@ -90,15 +90,6 @@ def ways(measure: Ratio | Latency) -> tuple[Way, ...]:
             )
         case never:
             assert_never(never)
-
-
-def best(readings: Sequence[Selection | Absent]) -> Selection | Absent:
-    """What counts of one arm read in several ways, in their order: the first that found anything.
-
-    Which way that was may be remembered, and asked alone until it finds nothing.
-    """
-    found = (each for each in readings if isinstance(each, Absent) or each.counters)
-    return next(found, readings[0] if readings else _EMPTY)
 
 
 def read(
@@ -184,8 +175,7 @@ def _raws(way: Way, answers: Sequence[Answer], known: Collection[Selector]) -> I
             _demand_part(way, answers, known)
             return selecting.paired(_united(answers[:totals]), _united(answers[totals:]), events)
         case Buckets(threshold, every):
-            series = _united(answers)
-            return selecting.slower(series, threshold) if every or histograms.have(series, threshold) else ()
+            return selecting.slower(_united(answers), threshold, every=every)
         case Native(threshold):
             native = [one for answer in answers for one in answer.native]
             return selecting.slower(histograms.as_buckets(native, threshold), threshold)

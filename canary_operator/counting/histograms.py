@@ -24,14 +24,12 @@ def bound(text: str) -> float | None:
     return float(text) if _NUMBER.fullmatch(text) else None
 
 
-def have(series: Iterable[Series], threshold: float) -> bool:
-    """Whether every histogram has this bound, and one at all."""
-    histograms = _by_histogram(series)
-    return bool(histograms) and all(threshold in buckets for buckets in histograms.values())
-
-
-def pairs(series: Iterable[Series], threshold: float) -> tuple[tuple[Series, Series], ...]:
+def pairs(series: Iterable[Series], threshold: float, *, every: bool = True) -> tuple[tuple[Series, Series], ...]:
     """For each histogram its series of all observations and its series of those within the threshold.
+
+    Args:
+
+        every: whether every bucket was asked for, and can be told, or only these two.
 
     Raises:
 
@@ -39,13 +37,12 @@ def pairs(series: Iterable[Series], threshold: float) -> tuple[tuple[Series, Ser
     """
     found: list[tuple[Series, Series]] = []
     for labels, buckets in _by_histogram(series).items():
+        has = f": it has {_listed(buckets)}" if every else ""
         within, total = buckets.get(threshold), buckets.get(math.inf)
         if within is None or math.isinf(threshold):
-            raise ConfigurationError(
-                f"threshold {threshold:g} is no bucket of the live histogram: it has {_listed(buckets)}"
-            )
+            raise ConfigurationError(f"threshold {threshold:g} is no bucket of the live histogram{has}")
         if total is None:
-            raise ConfigurationError(f'the live histogram has no bucket le="+Inf": it has {_listed(buckets)}')
+            raise ConfigurationError(f'the live histogram has no bucket le="+Inf"{has}')
         found.append((Series(labels, total), Series(labels, within)))
     return tuple(found)
 

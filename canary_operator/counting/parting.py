@@ -32,7 +32,10 @@ def by_stratum(tick: Tick, names: Sequence[str]) -> Mapping[str, Tick]:
     cells: dict[str, list[Cell]] = defaultdict(list)
     for cell in tick.cells:
         cells[cell.stratum if cell.stratum in names else OTHER].append(cell)
-    return {name: Tick(tick.end, *(_sum(own, arm) for arm in Arm), tuple(own)) for name, own in sorted(cells.items())}
+    return {
+        name: Tick(tick.end, _sum(own, Arm.CANARY), _sum(own, Arm.STABLE), tuple(own))
+        for name, own in sorted(cells.items())
+    }
 
 
 def by_pod(tick: Tick, arm: Arm) -> Mapping[str, Tally]:

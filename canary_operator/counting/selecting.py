@@ -130,14 +130,18 @@ def paired(total: Iterable[Series], part: Iterable[Series], events: Events) -> I
         yield Raw(labels, tuple((at, count, 0) for at, count in sorted(_counts(samples).items())), what)
 
 
-def slower(series: Iterable[Series], threshold: float) -> Iterator[Raw]:
+def slower(series: Iterable[Series], threshold: float, *, every: bool = True) -> Iterator[Raw]:
     """Requests of a classic histogram; those over the threshold are bad.
+
+    Args:
+
+        every: whether every bucket was asked for.
 
     Raises:
 
         ConfigurationError: if the threshold is no bucket of a live histogram.
     """
-    for all_requests, within in histograms.pairs(series, threshold):
+    for all_requests, within in histograms.pairs(series, threshold, every=every):
         totals, fast = _counts(all_requests.samples), _counts(within.samples)
         # Only scrapes that brought both: else a late half would look like slow requests. A process that does not
         # read its buckets at one moment may report more fast requests than requests.

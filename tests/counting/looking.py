@@ -9,6 +9,7 @@ from typing import Any
 from canary_operator.counting import asking, folding, persisting, watermark
 from canary_operator.counting.tallies import Arm, Epoch, Folded, Reading, Rules, Selection, State, Tick
 from canary_operator.model.indicator import Events, Latency, Matcher, MatchKind, Ratio, Selector
+from canary_operator.model.samples import Absent
 from tests.counting import world
 from tests.counting.world import World
 
@@ -24,9 +25,16 @@ def slower(threshold):
     return Latency(Selector(world.BUCKETS.removesuffix("_bucket")), Decimal(threshold))
 
 
+def best(readings):
+    """The first that found anything; without any, the last reason."""
+    found = [each for each in readings if isinstance(each, Selection) and each.counters]
+    reasons = [each for each in readings if isinstance(each, Absent)]
+    return (found or reasons[::-1] or [Selection((), {})])[0]
+
+
 def one_way(measure, answer, rules=RULES, up=None):
     """What an answer with everything in it counts, by the first way that finds something."""
-    return asking.best([asking.read(way, [answer], rules, up) for way in asking.ways(measure)])
+    return best([asking.read(way, [answer], rules, up) for way in asking.ways(measure)])
 
 
 ERRORS = bad(Matcher("status", MatchKind.REGEX, "5.."))
@@ -43,7 +51,7 @@ def read(place, since, until, measure=ERRORS, *, shuffled=False, restarts_known=
         ask = partial(place.answer, arm, since=since, until=until, shuffled=shuffled)
         seen = ask(UP) if up else None
         ways = asking.ways(measure)
-        arms[arm] = asking.best([asking.read(way, [ask(each) for each in way.selectors], rules, seen) for way in ways])
+        arms[arm] = best([asking.read(way, [ask(each) for each in way.selectors], rules, seen) for way in ways])
         assert isinstance(arms[arm], Selection), arms[arm]
     return Reading(arms, since, until, place.pods(until, restarts_known=restarts_known))
 

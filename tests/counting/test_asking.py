@@ -4,10 +4,20 @@ from decimal import Decimal
 import pytest
 
 from canary_operator.counting import asking, folding
-from canary_operator.counting.tallies import Arm, Epoch, Pod, Reading, Rules, Selection, Tally
+from canary_operator.counting.tallies import Arm, Epoch, Pod, Point, Reading, Rules, Selection, Tally
 from canary_operator.model.indicator import Events, Latency, Matcher, MatchKind, Ratio, Selector
-from canary_operator.model.samples import Absent, Answer, ResultKind, Sample, Series
+from canary_operator.model.samples import (
+    Absent,
+    Answer,
+    NativeBucket,
+    NativeSample,
+    NativeSeries,
+    ResultKind,
+    Sample,
+    Series,
+)
 from canary_operator.model.verdict import HoldReason
+from tests.counting.looking import best
 
 START = 1000.0
 TIMES = (990.0, 1005.0, 1020.0, 1035.0, 1050.0)
@@ -235,17 +245,28 @@ def test_the_bound_is_found_however_it_is_spelled(threshold, spelled, others):
     assert [text for text in (*others, "") if re.fullmatch(le.value, text)] == []
 
 
-def test_two_buckets_that_are_not_both_there_are_found_by_another_way():
-    narrow, _, wide = asking.ways(SLOW)
-    infinite = one("9", "seconds_bucket", le="+Inf")
+INFINITE = one("9", "seconds_bucket", le="+Inf")
+
+
+def test_a_threshold_that_is_no_bucket_is_refused_and_all_buckets_tell_which_there_are():
+    narrow, native, wide = asking.ways(SLOW)
     readings = [
-        asking.read(narrow, [matrix(infinite)], Rules()),
-        asking.read(wide, [matrix(infinite, one("1", "seconds_bucket", le="0.25"))], Rules()),
+        asking.read(narrow, [matrix(INFINITE)], Rules()),
+        asking.read(native, [matrix()], Rules()),
+        asking.read(wide, [matrix(INFINITE, one("1", "seconds_bucket", le="0.25"))], Rules()),
     ]
 
-    assert readings[0] == Selection((), {})
-    assert "it has 0.25, +Inf" in asking.best(readings).message
+    assert readings[0].message == "threshold 0.5 is no bucket of the live histogram"
+    assert best(readings).message == "threshold 0.5 is no bucket of the live histogram: it has 0.25, +Inf"
 
 
-def test_the_best_of_no_series_has_no_series():
-    assert asking.best([Selection((), {}), Selection((), {})]) == Selection((), {})
+def test_a_native_histogram_counts_where_the_classic_one_has_other_buckets():
+    narrow, native, _ = asking.ways(SLOW)
+    buckets = NativeBucket(0.25, 0.5, 1.0), NativeBucket(0.5, 1.0, 3.0)
+    histogram = NativeSeries((("__name__", "seconds"), ("pod", "p")), (NativeSample(990.0, 4.0, buckets),))
+    readings = [
+        asking.read(narrow, [matrix(INFINITE)], Rules()),
+        asking.read(native, [Answer(ResultKind.MATRIX, (), (histogram,))], Rules()),
+    ]
+
+    assert best(readings).counters[0].points == (Point(990_000, 4, 3),)
