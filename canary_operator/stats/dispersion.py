@@ -2,8 +2,8 @@
 
 Law: counts of pods in, numbers out. Errors that come in bursts of single pods make any test on sums too sure of
 itself. Two answers: ``phi``, by which evidence on sums is divided, learnt from stable's own pods; and ranks, which
-ask only whether the canary's pod is among the worst more often than one of several equal pods would be. Half of the
-trust goes to each (``together``), which costs log 2.
+ask only whether the canary's pod is among the worst more often than one of several equal pods would be. Most of the
+trust goes to the sums (``together``), because ranks are slow where sums are not deceived.
 """
 
 import itertools
@@ -25,6 +25,12 @@ LEAST_PODS = 5
 
 LIKE = 1.5
 """Requests of the busiest pod over those of the idlest up to which pods are alike."""
+
+CERTAIN = 3.0
+"""Standard deviations from which on a variance is more than chance; below, pods count as independent."""
+
+RANKS = 0.1
+"""The part of the trust that goes to ranks."""
 
 UNCORRELATED = 0.15
 """Correlation of a pod's neighbouring blocks up to which they pass for independent."""
@@ -59,7 +65,7 @@ def _joined(blocks: Sequence[Block]) -> list[Count]:
 
 
 def _pearson(blocks: Sequence[Block]) -> float:
-    """Pearson's chi square over its degrees of freedom, given each block's requests and errors; at least 1."""
+    """Pearson's chi square over its degrees of freedom, given each block's requests and errors; 1 if chance does it."""
     square, freedom = 0.0, 0
     for block in blocks:
         served = [pod for pod in block if pod.total]
@@ -67,9 +73,10 @@ def _pearson(blocks: Sequence[Block]) -> float:
         if len(served) < 2 or not 0 < bad < whole:
             continue
         ratio = bad / whole
-        square += sum((pod.bad - pod.total * ratio) ** 2 / (pod.total * ratio * (1 - ratio)) for pod in served)
+        variance = ratio * (1 - ratio) * whole / (whole - 1)
+        square += sum((pod.bad - pod.total * ratio) ** 2 / (pod.total * variance) for pod in served)
         freedom += len(served) - 1
-    return max(square / freedom, 1.0) if freedom else 1.0
+    return square / freedom if square > freedom + CERTAIN * math.sqrt(2 * freedom) else 1.0
 
 
 def rank_blocks(history: Sequence[Block]) -> int:
@@ -152,5 +159,5 @@ def _rank_bet(power: int, ratio: float, others: Sequence[float]) -> float:
 
 
 def together(sums: float, ranks: float) -> float:
-    """The log of the average of the evidence on sums, divided by phi, and that of the ranks."""
-    return log_add(sums, ranks) - math.log(2)
+    """The log of the weighted average of the evidence on sums, divided by phi, and that of the ranks."""
+    return log_add(sums + math.log(1 - RANKS), ranks + math.log(RANKS))

@@ -7,8 +7,9 @@ keeps it whatever they have to do with each other. A promotion needs every objec
 import enum
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
+from canary_operator.stats.dispersion import together
 from canary_operator.stats.mixture import log_sum
 from canary_operator.stats.objective import UNHEALTHY_AT, Evidence, State, evidence
 from canary_operator.stats.planning import comparison, detectable, divergence, to_promote
@@ -28,11 +29,23 @@ class Objective:
     Args:
 
         weight: its part of the chance of a false abort, more than 0; the objectives' weights are made to sum to one.
+
+        ranks: what ``dispersion.evidence`` says of the pods' ranks; None where it was not asked. Whether it is asked
+            is decided before the release, where ``dispersion.phi`` is more than 1.
+
+        strata: states of parts of the traffic, such as routes, that are to be compared each with its own. Which there
+            are is decided before the release; what belongs to none of them is a part too. ``state`` has all of it.
     """
 
     state: State
     rules: Rules
     weight: float = 1.0
+    ranks: float | None = None
+    strata: Mapping[str, State] = field(default_factory=dict)
+
+
+ALMOST = 0.999
+"""The most that is shown of evidence that does not abort."""
 
 
 class Cause(enum.Enum):
@@ -139,15 +152,22 @@ def judge(objectives: Mapping[str, Objective]) -> Judgement:
     """
     if not objectives:
         raise ValueError("a release is judged by at least one objective")
-    shown = {name: evidence(each.state, each.rules) for name, each in objectives.items()}
+    shown = {name: shows(each) for name, each in objectives.items()}
     reports = {name: _report(each, shown[name]) for name, each in objectives.items()}
     verdict = _verdict(objectives, shown)
     against = 1.0 if isinstance(verdict, Abort) else min(max(_towards(objectives, shown), 0.0), ALMOST)
     return Judgement(verdict, against, min(each.towards_promote for each in reports.values()), reports)
 
 
-ALMOST = 0.999
-"""The most that is shown of evidence that does not abort."""
+def shows(objective: Objective) -> Evidence:
+    """The evidence of one objective. Strata and ranks are averaged into the comparison, which keeps its error rate."""
+    shown = evidence(objective.state, objective.rules)
+    if objective.strata:
+        parts = [evidence(each, objective.rules).worse for each in objective.strata.values()]
+        shown = replace(shown, worse=log_sum(parts) - math.log(len(parts)))
+    if objective.ranks is not None:
+        shown = replace(shown, worse=together(shown.worse, objective.ranks))
+    return shown
 
 
 def _verdict(objectives: Mapping[str, Objective], shown: Mapping[str, Evidence]) -> Verdict:

@@ -24,14 +24,15 @@ ABOVE_WEIGHTS = normalised((1.0,) * ABOVE)
 BELOW = (0.003, 0.1, 0.25, 0.4, 0.55, 0.75)
 BELOW_WEIGHTS = normalised((0.5, 0.15, 0.12, 0.1, 0.08, 0.05))
 
-FACTORS = (1.2, 1.5, 2.0, 3.0, 5.0, 10.0, 25.0, 100.0)
+FACTORS = (1.4, 2.1, 3.6, 6.0, 14.0, 60.0)
 """Times the tolerable ratio, for errors that are few."""
 
-COLLAPSES = ((0.95, 0.02), (0.95, 0.3), (0.4, 0.02))
-"""Ratios of canary and stable of a canary that fails nearly always, where its successes and stable's count too."""
+COLLAPSES = ((0.2, 0.01), (0.5, 0.01), (0.9, 0.01), (0.95, 0.3))
+"""Ratios of canary and stable of a canary that fails so often that its successes and stable's count too."""
 
 WORSE = len(FACTORS) + len(COLLAPSES)
-WORSE_WEIGHTS = normalised((0.08, 0.11, 0.13, 0.12, 0.1, 0.06, 0.03, 0.02, 0.2, 0.1, 0.05))
+WORSE_WEIGHTS = normalised((0.02, 0.22, 0.23, 0.06, 0.20, 0.02, 0.09, 0.13, 0.06, 0.01))
+"""Most weight where a tick or a few decide, found with bench/decisions; any weights keep the error rates."""
 
 Pair = tuple[float, float]
 

@@ -1,9 +1,9 @@
 """Evidence over many alternatives and many times of onset at once.
 
 Law: a mixture of likelihood ratios whose weights are fixed beforehand is itself an e-process. The weights of the
-onset depend on time alone: half of the weight on a fault that was there from the beginning, the rest spread over all
-later times, so that the k-th minute costs about log(k) and not the healthy minutes before it. A time without requests
-changes nothing, and neither does a tick in two parts with the same end.
+onset depend on time alone: most of the weight on a fault that was there from the beginning, the rest spread over all
+later times, so that a late fault costs the logarithm of its time and not the healthy minutes before it. A time without
+requests changes nothing, and neither does a tick in two parts with the same end.
 """
 
 import math
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 LATE_SCALE = 600.0
 """Seconds: half of the weight of late onsets lies before this time."""
 
-AT_ONCE = 0.5
+AT_ONCE = 0.93
 """The weight of a fault that was there from the beginning."""
 
 Logs = tuple[float, ...]

@@ -17,6 +17,8 @@ UNHEALTHY_AT = math.log(10)
 REMEMBERED = math.log(20)
 """Evidence against stable is forgotten above this, so that an outage that is over is soon seen to be over."""
 
+FEW = 12
+"""Errors of the canary that always count in full: few errors need no second tick, a flood does."""
 
 FRESH_WORSE = begun(likelihood.WORSE)
 FRESH_ABOVE = begun(likelihood.ABOVE)
@@ -175,22 +177,36 @@ def _compared(state: State, tick: Tick, rules: Rules) -> State:
         return replace(state, pending=block)
     onset = onset_by(tick.end - state.began) - onset_by(state.compared - state.began)
     canary, stable = (block.canary.bad, block.canary.total), (block.stable.bad, block.stable.total)
-    ratios = likelihood.worse(canary, stable, rules.risk.tolerable_ratio)
+    ratios = _worse(canary, stable, rules)
     times = block.canary.total / block.stable.total
     return replace(
         state,
         compared=tick.end,
         pending=Pending(),
-        worse=grown(state.worse, onset, _bounded(ratios, rules.phi, rules.cap)),
+        worse=grown(state.worse, onset, ratios),
         excess=state.excess + block.canary.bad - times * block.stable.bad,
         variance=state.variance + times * (block.canary.bad + block.stable.bad),
     )
 
 
+def _worse(canary: tuple[int, int], stable: tuple[int, int], rules: Rules) -> list[float]:
+    """What a block adds. One block's errors beyond a few add no more than the cap.
+
+    Scrapes of the two versions are not at the same moment, so that the edge of an outage shows in one tick of the
+    canary first. What counts here is never more than the likelihood ratio, so the error rates hold.
+    """
+    rho = rules.risk.tolerable_ratio
+    whole = _bounded(likelihood.worse(canary, stable, rho), rules.phi, math.inf)
+    if canary[0] <= FEW or max(whole) <= rules.cap:
+        return whole
+    few = _bounded(likelihood.worse((FEW, canary[1]), stable, rho), rules.phi, math.inf)
+    return [min(each, max(rules.cap, least)) for each, least in zip(whole, few, strict=True)]
+
+
 def _promoting(state: State, tick: Tick, rules: Rules) -> Promoting:
     """Evidence to promote; nothing is collected while stable itself is outside the objective."""
     before = state.promoting
-    if not tick.canary_total or (rules.compares and evidence(state, rules).environment >= UNHEALTHY_AT):
+    if not tick.canary_total or (rules.compares and _environment(state) >= UNHEALTHY_AT):
         return before
     ratios = _bounded(
         likelihood.below(tick.canary_bad, tick.canary_total, rules.rejected), rules.phi, rules.promote_cap
@@ -214,7 +230,11 @@ def evidence(state: State, rules: Rules) -> Evidence:
     return Evidence(
         worse=total(state.worse, likelihood.WORSE_WEIGHTS, state.compared - state.began),
         above=total(state.above, likelihood.ABOVE_WEIGHTS, elapsed),
-        environment=total(state.stable_above, likelihood.ABOVE_WEIGHTS, elapsed),
+        environment=_environment(state),
         promotion=log_sum(promotion),
         settled=state.promoting.span >= rules.settles,
     )
+
+
+def _environment(state: State) -> float:
+    return total(state.stable_above, likelihood.ABOVE_WEIGHTS, state.last - state.began)

@@ -85,7 +85,7 @@ class Rules:
 
         phi: dispersion, by which evidence is divided; 1 where requests fail independently, see ``dispersion.phi``.
 
-        cap: the most that one tick can add to the evidence for an abort, nats.
+        cap: the most that one tick with more than a few errors can add to the evidence for an abort, nats.
 
         settles: the shortest time that promote evidence must span, seconds.
 
