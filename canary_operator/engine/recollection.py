@@ -47,6 +47,18 @@ class Weight:
 
 
 @dataclass(frozen=True, slots=True)
+class Dispersion:
+    """How stable's pods differ.
+
+    Args:
+
+        phi: variance between them over that of independent errors, at least 1.
+    """
+
+    phi: float
+
+
+@dataclass(frozen=True, slots=True)
 class Recollection:
     """What is remembered.
 
@@ -57,6 +69,8 @@ class Recollection:
         chosen: None until stable's series were found.
 
         warm_from: start of the first pause, None before it.
+
+        dispersion: None until it was learnt.
 
         asked_at: the last time that was asked for, None before the first.
 
@@ -71,6 +85,7 @@ class Recollection:
     chosen: Chosen | None = None
     weight: Weight | None = None
     warm_from: float | None = None
+    dispersion: Dispersion | None = None
     asked_at: float | None = None
     absent: Absent | None = None
 
@@ -110,6 +125,7 @@ def dump(known: Recollection) -> str:
         "chosen": None if known.chosen is None else [known.chosen.candidate, known.chosen.way],
         "weight": None if known.weight is None else [known.weight.percent, known.weight.since],
         "warmFrom": known.warm_from,
+        "phi": None if known.dispersion is None else known.dispersion.phi,
         "askedAt": known.asked_at,
         "absent": None if known.absent is None else [known.absent.reason.value, known.absent.message],
     }
@@ -125,7 +141,7 @@ def load(text: str) -> Recollection | None:
 
 
 def _load(stored: Mapping[str, Any]) -> Recollection:
-    chosen, weight, absent = stored["chosen"], stored["weight"], stored["absent"]
+    chosen, weight, absent, phi = stored["chosen"], stored["weight"], stored["absent"], stored["phi"]
     return Recollection(
         since=float(stored["since"]),
         counts=counts_json.load(stored["counts"]),
@@ -135,6 +151,7 @@ def _load(stored: Mapping[str, Any]) -> Recollection:
         chosen=None if chosen is None else Chosen(str(chosen[0]), int(chosen[1])),
         weight=None if weight is None else Weight(weight[0], float(weight[1])),
         warm_from=stored["warmFrom"],
+        dispersion=None if phi is None else Dispersion(float(phi)),
         asked_at=stored["askedAt"],
         absent=None if absent is None else Absent(HoldReason(absent[0]), str(absent[1])),
     )

@@ -36,13 +36,14 @@ class Scale:
     share: float | None
 
 
-def rules_of(indicator: Indicator, policy: SLOPolicySpec, *, compares: bool) -> Rules:
+def rules_of(indicator: Indicator, policy: SLOPolicySpec, *, compares: bool, phi: float) -> Rules:
     """The objective's rules."""
     risk = policy.risk
     return Rules(
         allowed=float(indicator.allowed),
         risk=Risk(risk.false_abort, risk.false_promotion, risk.tolerable_ratio, risk.reject_ratio),
         compares=compares,
+        phi=phi,
     )
 
 

@@ -32,6 +32,7 @@ class Version:
     status_label: str = "status"
     rate_at: Callable[[float], float] | None = None
     gone_at: float = float("inf")
+    errors_of: Callable[[int, float], float] | None = None
     restarts: int = 0
     restarted_at: float | None = None
 
@@ -85,13 +86,14 @@ class Fleet:
     def _scrapes(self, version: Version, number: int, until: float) -> list[tuple[float, dict[str, int]]]:
         """Every scrape up to a time; counted once and kept, so that the past never changes."""
         pages = self._pages.setdefault((version.hash, number), [])
-        at = pages[-1][0] if pages else max(version.born, -600.0) + 3.0 * (number + 1) - SCRAPE
+        at = pages[-1][0] if pages else max(version.born, -3600.0) + 3.0 * (number + 1) - SCRAPE
         counts = dict(pages[-1][1]) if pages else {"good": 0, "bad": 0, "slow": 0}
         while at + SCRAPE <= min(until, version.gone_at):
             at += SCRAPE
             rate = version.rate if version.rate_at is None else version.rate_at(at)
             for _ in range(self._requests(rate, at)):
-                counts["bad" if self._chance.random() < version.errors(at) else "good"] += 1
+                ratio = version.errors(at) if version.errors_of is None else version.errors_of(number, at)
+                counts["bad" if self._chance.random() < ratio else "good"] += 1
                 counts["slow"] += self._chance.random() < version.slow(at)
             pages.append((at, dict(counts)))
         return [page for page in pages if page[0] <= until]

@@ -1,5 +1,6 @@
 """Releases that objectives judge: counts of canary and stable, from the first look to the end."""
 
+import json
 from typing import Any
 
 import pytest
@@ -300,3 +301,21 @@ def test_at_full_weight_without_stable_series_the_objective_alone_judges():
 
     assert good.is_promoted
     assert bad.verdict == ("Abort", "ObjectiveBreached")
+
+
+def test_pods_of_stable_that_differ_by_more_than_chance_make_the_gate_more_careful():
+    def bursts(pod: int, at: float) -> float:
+        return 0.1 if (int(at) // 45 + pod * 7) % 11 == 0 else 0.0
+
+    even = a_world(Fleet(canary(), stable(errors=constant(0.009)))).release()
+    uneven = a_world(Fleet(canary(), stable(errors_of=bursts))).release()
+
+    even.until(120)
+    uneven.until(120)
+
+    assert memory(even)["phi"] < 1.5
+    assert memory(uneven)["phi"] > 2
+
+
+def memory(world: World) -> Any:
+    return json.loads(world.status.evidence[0].memory)

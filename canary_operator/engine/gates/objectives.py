@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from canary_operator.attribution.choosing import rendered
 from canary_operator.counting import asking
-from canary_operator.engine import counted, phrases, recollection, sought, weighing
+from canary_operator.engine import counted, history, phrases, recollection, sought, weighing
 from canary_operator.engine.counted import Counted, Plan
 from canary_operator.engine.look import Ground, Said
 from canary_operator.engine.recollection import Recollection
@@ -79,7 +79,8 @@ class Look:
 
     def questions(self) -> tuple[Question, ...]:
         """Raw samples of both versions for every objective that is due."""
-        asked = (question for item in self.items if item.is_due for question in counted.questions(item.plan))
+        due = (item.plan for item in self.items if item.is_due)
+        asked = (question for plan in due for question in (*counted.questions(plan), *history.questions(plan)))
         return tuple(dict.fromkeys(asked))
 
     def judge(self, samples: Samples) -> Said:
@@ -129,7 +130,8 @@ def _item(ground: Ground, objective: Sought, meaning: Indicator) -> Item:
     ways = asking.ways(meaning.measure)
     trials = tuple(sought.trial_of(ground.snapshot, objective.policy, way.selectors[0]) for way in ways)
     plan = Plan(objective.policy, ways, trials, known, ground.snapshot, _grid(ground), weight)
-    rules = weighing.rules_of(meaning, ground.policy, compares=plan.compares)
+    phi = 1.0 if known.dispersion is None else known.dispersion.phi
+    rules = weighing.rules_of(meaning, ground.policy, compares=plan.compares, phi=phi)
     return Item(objective.name, meaning, plan, rules, before)
 
 
@@ -161,7 +163,8 @@ def _learn(item: Item, samples: Samples) -> Learnt:
         case Absent() as absent:
             return Learnt(item, replace(item.known, asked_at=item.plan.at, absent=absent))
         case Counted() as found:
-            return Learnt(item, _weighed(item, found), counted=found)
+            learnt = replace(_weighed(item, found), dispersion=history.learn(item.plan, samples))
+            return Learnt(item, learnt, counted=found)
 
 
 def _weighed(item: Item, found: Counted) -> Recollection:
