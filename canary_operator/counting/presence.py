@@ -3,11 +3,14 @@
 Law: every way to have no data is an Absent with its reason; none of them is zero errors.
 """
 
-from canary_operator.counting.tallies import Rules, Selection, State, milliseconds
+from canary_operator.counting.tallies import Selection, State, milliseconds
 from canary_operator.counting.watermark import GONE_INTERVALS
 from canary_operator.model import durations
 from canary_operator.model.samples import Absent
 from canary_operator.model.verdict import HoldReason
+
+UNLIKELY_REQUESTS = 7.0
+"""So many requests that should have come stay away by chance in one of a thousand cases."""
 
 
 def absent(canary: Selection, stable: Selection | None, *, canary_running: bool | None, metric: str) -> Absent | None:
@@ -51,19 +54,23 @@ def stale(selection: Selection, at: float, interval_ms: int | None, max_age_seco
     return Absent(HoldReason.NO_DATA, f"the newest sample is {age} old, more than {bound}")
 
 
-def quiet(state: State, rules: Rules, ticks: int = 2) -> Absent | None:
-    """Why the canary has no new requests while the stable version has, None if it has.
+def quiet(state: State, rate: float) -> Absent | None:
+    """Why the canary has fewer new requests than chance explains while stable has some; None if it has enough.
 
     Args:
 
-        ticks: ticks of the grid without a request of the canary after which it is called quiet.
+        rate: requests a second that the canary should get, as far as anybody knows.
     """
     if state.watermark_ms is None:
         return None
-    bound = ticks * milliseconds(rules.tick_seconds)
     grew = max(state.canary.grew_ms or state.start_ms, state.start_ms)
-    stable_grew = (state.stable.grew_ms or 0) > grew
-    if not stable_grew or state.watermark_ms - grew < bound:
+    seconds = (state.watermark_ms - grew) / 1000
+    # Chance alone keeps away e requests that should have come in one of exp(e) cases.
+    if (state.stable.grew_ms or 0) <= grew or seconds * rate < UNLIKELY_REQUESTS:
         return None
-    ago = durations.format_duration((state.watermark_ms - grew) / 1000)
-    return Absent(HoldReason.NO_TRAFFIC, f"the canary has had no new request for {ago}, and stable has")
+    ago = durations.format_duration(seconds)
+    return Absent(
+        HoldReason.NO_TRAFFIC,
+        f"the canary has had no new request for {ago}: about {seconds * rate:.0f} should have come, and stable has had "
+        "some",
+    )

@@ -229,7 +229,7 @@ def _folded(plan: Plan, option: Option, selections: Mapping[Arm, Selection]) -> 
         canary_running=_canary_runs(plan),
         metric=rendered(option.way.selectors[0], option.candidate.canary),
     )
-    absent = absent or _stale(plan, selections, folded) or presence.quiet(folded.state, plan.rules)
+    absent = absent or _stale(plan, selections, folded) or presence.quiet(folded.state, _usual(plan, folded))
     return Counted(option, folded, absent, canary.left_out.sentence())
 
 
@@ -239,6 +239,16 @@ def _stale(plan: Plan, selections: Mapping[Arm, Selection], folded: Folded) -> A
         if old is not None:
             return Absent(old.reason, f"{arm.value}: {old.message}")
     return None
+
+
+def _usual(plan: Plan, folded: Folded) -> float:
+    """Requests a second that the canary should get: as so far; without any, its weight's part of stable's."""
+    state, weight = folded.state, plan.snapshot.rollout.weight
+    seconds = max(((state.watermark_ms or state.start_ms) - state.start_ms) / 1000, plan.rules.tick_seconds)
+    if state.canary.tally.total:
+        return state.canary.tally.total / seconds
+    share = (weight or 0) / plan.snapshot.rollout.routing.full_weight * plan.policy.guards.min_share_of_weight
+    return state.stable.tally.total / seconds * share / (1 - share)
 
 
 def _epoch(plan: Plan, option: Option) -> Epoch:

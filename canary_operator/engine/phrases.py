@@ -3,10 +3,10 @@
 Law: words only. Shares are percent of requests with two significant digits; counts are exact.
 """
 
-from canary_operator.counting.tallies import State, Tally
 from canary_operator.model import durations
 from canary_operator.stats.judging import Report
-from canary_operator.stats.tallying import Rules
+from canary_operator.stats.objective import State
+from canary_operator.stats.tallying import Count, Rules
 
 
 def percent(share: float) -> str:
@@ -18,17 +18,17 @@ def percent(share: float) -> str:
     return f"{value:.{digits}f}".rstrip("0").rstrip(".") + " %"
 
 
-def tally(counted: Tally) -> str:
+def tally(counted: Count) -> str:
     """``3 of 1,240 requests bad (0.24 %)``."""
     if not counted.total:
         return "no requests"
     return f"{counted.bad:,} of {counted.total:,} requests bad ({percent(counted.bad / counted.total)})"
 
 
-def compared(counts: State, rules: Rules) -> str:
+def compared(state: State, rules: Rules) -> str:
     """Both versions, and what the objective allows."""
-    against = f" against {tally(counts.stable.tally)} on stable" if rules.compares else ""
-    return f"canary {tally(counts.canary.tally)}{against}; the objective allows {percent(rules.allowed)}"
+    against = f" against {tally(state.stable)} on stable" if rules.compares else ""
+    return f"canary {tally(state.canary)}{against}; the objective allows {percent(rules.allowed)}"
 
 
 def lacking(report: Report, rules: Rules, eta: float | None) -> str:
@@ -40,7 +40,7 @@ def lacking(report: Report, rules: Rules, eta: float | None) -> str:
         said = f"at this ratio it will not be shown to be under {percent(rules.rejected)}"
     else:
         when = f", expected in {durations.format_duration(eta)}" if eta is not None else ""
-        said = f"about {needed:,} more requests show that it is under {percent(rules.rejected)}{when}"
+        said = f"about {needed:,} more requests would show that it is under {percent(rules.rejected)}{when}"
     if report.detectable is not None:
         said += f"; {percent(report.detectable)} bad would have been seen by now"
     return said

@@ -3,7 +3,7 @@ import dataclasses
 import pytest
 
 from canary_operator.counting import presence
-from canary_operator.counting.tallies import Counted, Counter, Point, Rules, Selection, State, Tally
+from canary_operator.counting.tallies import Counted, Counter, Point, Selection, State, Tally
 from canary_operator.model.verdict import HoldReason
 
 EMPTY = Selection((), {})
@@ -59,7 +59,11 @@ STATE = State(0, watermark_ms=60_000, canary=Counted(Tally(0, 5), 30_000), stabl
     ],
 )
 def test_a_canary_is_quiet_when_only_stable_gets_requests(change, quiet):
-    absent = presence.quiet(dataclasses.replace(STATE, **change), Rules())
+    absent = presence.quiet(dataclasses.replace(STATE, **change), rate=1 / 3)
 
     assert (absent is not None) == quiet
     assert absent is None or absent.reason is HoldReason.NO_TRAFFIC
+
+
+def test_a_canary_that_gets_a_request_a_minute_is_not_quiet_after_half_a_minute():
+    assert presence.quiet(STATE, rate=1 / 60) is None

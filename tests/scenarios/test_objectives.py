@@ -144,7 +144,7 @@ def test_little_traffic_holds_and_says_what_is_needed_and_which_weight_would_do(
     world.until(300)
 
     assert world.verdict == ("Hold", "LowTraffic")
-    assert "more requests show" in world.status.message
+    assert "more requests would show" in world.status.message
     assert "weight" in world.status.message
 
 

@@ -27,6 +27,7 @@ from canary_operator.model.samples import Absent, Question, Samples
 from canary_operator.model.verdict import AbortReason, Finding, HoldReason, PromoteReason
 from canary_operator.stats import judging, share
 from canary_operator.stats.judging import Cause, Judgement, Objective, Report
+from canary_operator.stats.objective import State
 from canary_operator.stats.tallying import Rules
 
 # A rate that is measured over less says little about when something will be shown.
@@ -62,6 +63,12 @@ class Learnt:
     known: Recollection
     lost: Absent | None = None
     counted: Counted | None = None
+
+    @property
+    def state(self) -> State:
+        """What has been weighed: while the version warms up, what has been seen for a hard failure."""
+        until = weighing.warm_until(self.known, self.item.plan.policy)
+        return self.known.hard if until is None or self.known.evidence.last < until else self.known.evidence
 
     @property
     def absent(self) -> Absent | None:
@@ -239,7 +246,7 @@ def _spent(learnt: Learnt, judgement: Judgement | None, ground: Ground) -> Findi
     return Finding(
         AbortReason.EXPOSURE_SPENT,
         f"{learnt.item.name}: this release has cost at least {math.floor(excess):,} bad requests above stable's ratio, "
-        f"and {bound:,} are allowed ({phrases.compared(learnt.known.counts, learnt.item.rules)})",
+        f"and {bound:,} are allowed ({phrases.compared(learnt.state, learnt.item.rules)})",
     )
 
 
@@ -267,9 +274,7 @@ def _verdict(learnt: tuple[Learnt, ...], judgement: Judgement, ground: Ground) -
 
 
 def _told(learnt: Mapping[str, Learnt], names: tuple[str, ...]) -> str:
-    return "; ".join(
-        f"{name}: {phrases.compared(learnt[name].known.counts, learnt[name].item.rules)}" for name in names
-    )
+    return "; ".join(f"{name}: {phrases.compared(learnt[name].state, learnt[name].item.rules)}" for name in names)
 
 
 def _warming(learnt: tuple[Learnt, ...], ground: Ground) -> str:
@@ -286,7 +291,7 @@ def _undecided(lacking: list[Learnt], judgement: Judgement, ground: Ground) -> F
     for each in lacking:
         report = judgement.reports[each.item.name]
         eta = _eta(each, report, ground)
-        tally = phrases.tally(each.known.counts.canary.tally)
+        tally = phrases.tally(each.state.canary)
         sentence = f"{each.item.name}: canary {tally}; {phrases.lacking(report, each.item.rules, eta)}"
         if eta is not None and (more := _weight_needed(each, eta, ground)) is not None:
             slow.append(sentence + more)
@@ -333,7 +338,7 @@ def _evidence(learnt: Learnt, judgement: Judgement | None, ground: Ground) -> Ev
         towards_promote=0.0 if report is None or not _is_warm((learnt,), ground) else report.towards_promote,
         requests_needed=None if report is None else report.likely_to_promote,
         eta=None if eta is None else durations.format_time(ground.now + eta),
-        message=learnt.absent.message if learnt.absent else phrases.compared(counts, item.rules),
+        message=learnt.absent.message if learnt.absent else phrases.compared(learnt.state, item.rules),
         attribution=learnt.known.chosen.candidate if learnt.known.chosen else "",
         queries=_queries(learnt),
         left_out=learnt.counted.left_out
