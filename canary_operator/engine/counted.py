@@ -21,6 +21,8 @@ from canary_operator.model.samples import Absent, Answer, RawQuery, Samples
 from canary_operator.model.verdict import HoldReason
 
 UP = Selector("up")
+POD = "pod"
+_TARGET_LABELS = frozenset(("namespace", POD, "rollouts_pod_template_hash"))
 # Windows are stretched to one of these, so that the questions of many Rollouts are one.
 _WINDOWS = (60, 120, 300, 600, 1200, 2400, 3600)
 _FULL = 100
@@ -101,13 +103,12 @@ def questions(plan: Plan) -> tuple[RawQuery, ...]:
 
 
 def _of_arm(plan: Plan, option: Option, arm: Arm) -> tuple[RawQuery, ...]:
-    ups = (UP,) if option.candidate.pod_label else ()
-    return tuple(_question(plan, selector, option.candidate, arm) for selector in (*option.way.selectors, *ups))
-
-
-def _question(plan: Plan, selector: Selector, candidate: Candidate, arm: Arm) -> RawQuery:
-    identity = candidate.canary if arm is Arm.CANARY else candidate.stable
-    return RawQuery(plan.policy.provider, selector, identity, plan.window, plan.at)
+    identity = option.candidate.canary if arm is Arm.CANARY else option.candidate.stable
+    asked = [(selector, identity) for selector in option.way.selectors]
+    if option.candidate.pod_label == POD:
+        # ``up`` has the labels of the pods and none of a proxy's own.
+        asked.append((UP, tuple(each for each in identity if each.label in _TARGET_LABELS)))
+    return tuple(RawQuery(plan.policy.provider, *each, plan.window, plan.at) for each in asked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +202,7 @@ def _seen(plan: Plan, option: Option, samples: Samples) -> frozenset[Selector]:
 def _stranger(plan: Plan, option: Option, selections: Mapping[Arm, Selection]) -> Absent | None:
     """Equal pod templates have equal hashes: a series may be of another Rollout's pod with the same label."""
     rollout = plan.snapshot.rollout
-    if not option.candidate.pod_label:
+    if option.candidate.pod_label != POD:
         return None
     for arm, version in ((Arm.CANARY, rollout.pod_hash), (Arm.STABLE, rollout.stable_hash)):
         # Kubernetes cuts long names of pods; what is left of them still tells.

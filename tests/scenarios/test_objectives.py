@@ -319,3 +319,17 @@ def test_pods_of_stable_that_differ_by_more_than_chance_make_the_gate_more_caref
 
 def memory(world: World) -> Any:
     return json.loads(world.status.evidence[0].memory)
+
+
+def test_series_whose_pod_label_is_the_exporters_are_counted_by_the_pod_that_was_exported():
+    def exported(version: str) -> dict[str, str]:
+        pod = f"guestbook-{version}-0x"
+        return {"namespace": "monitoring", "pod": "exporter-0", "exported_namespace": "shop", "exported_pod": pod}
+
+    fleet = Fleet(canary(labels=exported(CANARY)), Version(STABLE, born=-3600.0, labels=exported(STABLE)))
+    world = a_world(fleet).release()
+
+    world.until(600)
+
+    assert world.is_promoted
+    assert "exported" in world.status.evidence[0].attribution
