@@ -49,12 +49,23 @@ def prometheus(worlds: Iterable[World], folder: Path, tools: Mapping[str, Path])
     make = [tools["promtool"], "tsdb", "create-blocks-from", "openmetrics", text, data]
     subprocess.run(make, check=True, stdout=subprocess.DEVNULL)
     config.write_text("{}\n")
+    # The worlds lie years back: nothing of them may be thrown away.
+    with running(tools["prometheus"], config, data, "--storage.tsdb.retention.time=100y") as server:
+        yield server
+
+
+@contextlib.contextmanager
+def running(program: Path, config: Path, data: Path, *options: str) -> Iterator[Server]:
+    """Run a Prometheus until the block ends."""
     port = _free_port()
     url = f"http://127.0.0.1:{port}"
-    serve = [tools["prometheus"], f"--config.file={config}", f"--storage.tsdb.path={data}"]
-    # The worlds lie years back: nothing of them may be thrown away.
-    serve += ["--storage.tsdb.retention.time=100y", f"--web.listen-address=127.0.0.1:{port}"]
-    with (folder / "prometheus.log").open("w") as log, subprocess.Popen(serve, stdout=log, stderr=log) as process:
+    serve = [
+        program,
+        f"--config.file={config}",
+        f"--storage.tsdb.path={data}",
+        f"--web.listen-address=127.0.0.1:{port}",
+    ]
+    with data.with_suffix(".log").open("w") as log, subprocess.Popen([*serve, *options], stderr=log) as process:
         try:
             waiting.until(lambda: loopback.answers(f"{url}/-/ready"), "Prometheus", timeout=60, every=0.1)
             build = loopback.call(f"{url}/api/v1/status/buildinfo")
