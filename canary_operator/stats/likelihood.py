@@ -18,28 +18,31 @@ import math
 
 from canary_operator.stats.mixture import Logs, normalised
 
-ABOVE = 10
-ABOVE_WEIGHTS = normalised((1.0,) * ABOVE)
+ABOVE = 8
+ABOVE_WEIGHTS = normalised((0.1, 0.2, 0.2, 0.15, 0.12, 0.1, 0.08, 0.05))
 
 BELOW = (0.003, 0.1, 0.25, 0.4, 0.55, 0.75)
 BELOW_WEIGHTS = normalised((0.5, 0.15, 0.12, 0.1, 0.08, 0.05))
 
-FACTORS = (1.4, 2.1, 3.6, 6.0, 14.0, 60.0)
+FACTORS = (1.4, 2.0, 3.5, 5.0, 14.0, 60.0)
 """Times the tolerable ratio, for errors that are few."""
 
 COLLAPSES = ((0.2, 0.01), (0.5, 0.01), (0.9, 0.01), (0.95, 0.3))
 """Ratios of canary and stable of a canary that fails so often that its successes and stable's count too."""
 
 WORSE = len(FACTORS) + len(COLLAPSES)
-WORSE_WEIGHTS = normalised((0.02, 0.22, 0.23, 0.06, 0.20, 0.02, 0.09, 0.13, 0.06, 0.01))
+WORSE_WEIGHTS = normalised((0.02, 0.17, 0.23, 0.11, 0.19, 0.02, 0.07, 0.14, 0.05, 0.01))
 """Most weight where a tick or a few decide, found with bench/decisions; any weights keep the error rates."""
 
 Pair = tuple[float, float]
 
 
 @functools.lru_cache(maxsize=256)
-def _above(limit: float) -> tuple[Pair, ...]:
-    """Alternatives from 1.15 times the limit to nearly always, even on the logit scale, denser near the limit."""
+def per_request_above(limit: float) -> tuple[Pair, ...]:
+    """What a bad and a good request add to each alternative of ``above``.
+
+    Alternatives go from 1.15 times the limit to nearly always, even on the logit scale, denser near the limit.
+    """
     lowest = _logit(min(1.15 * limit, (1 + limit) / 2))
     highest = max(_logit(0.97), lowest + 3)
     steps = (lowest + (highest - lowest) * (index / (ABOVE - 1)) ** 1.3 for index in range(ABOVE))
@@ -64,7 +67,7 @@ def per_request(alternative: float, hypothesis: float) -> Pair:
 def above(bad: int, total: int, limit: float) -> Logs:
     """Against "the bad ratio is at most ``limit``" (0 to 1, exclusive)."""
     good = total - bad
-    return tuple([bad * each + good * other for each, other in _above(limit)])
+    return tuple([bad * each + good * other for each, other in per_request_above(limit)])
 
 
 def below(bad: int, total: int, limit: float) -> Logs:

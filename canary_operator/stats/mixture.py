@@ -12,7 +12,7 @@ from collections.abc import Sequence
 LATE_SCALE = 600.0
 """Seconds: half of the weight of late onsets lies before this time."""
 
-AT_ONCE = 0.93
+AT_ONCE = 0.94
 """The weight of a fault that was there from the beginning."""
 
 Logs = tuple[float, ...]

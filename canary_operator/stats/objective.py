@@ -5,10 +5,12 @@ to abort runs on from the start of the release; evidence to promote starts anew 
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from canary_operator.stats import likelihood
-from canary_operator.stats.mixture import Logs, begun, grown, log_sum, onset_by, total
+from canary_operator.stats.mixture import Logs, begun, grown, log_sum, onset_by
+from canary_operator.stats.mixture import total as whole_of
 from canary_operator.stats.tallying import NOTHING, Count, Rules, Tick
 
 UNHEALTHY_AT = math.log(10)
@@ -17,7 +19,7 @@ UNHEALTHY_AT = math.log(10)
 REMEMBERED = math.log(20)
 """Evidence against stable is forgotten above this, so that an outage that is over is soon seen to be over."""
 
-FEW = 12
+FEW = 15
 """Errors of the canary that always count in full: few errors need no second tick, a flood does."""
 
 FRESH_WORSE = begun(likelihood.WORSE)
@@ -153,13 +155,16 @@ def advance(state: State, tick: Tick, rules: Rules, *, promotes: bool) -> State:
 def _counted(state: State, tick: Tick, rules: Rules) -> State:
     """Both versions against the objective."""
     onset = onset_by(tick.end - state.began) - onset_by(state.last - state.began)
-    own = likelihood.above(tick.canary_bad, tick.canary_total, rules.allowed)
-    stables = likelihood.above(tick.stable_bad, tick.stable_total, rules.allowed)
-    outside = grown(state.stable_above, onset, _bounded(stables, rules.phi, rules.cap))
+
+    def above(bad: int, total: int) -> Logs:
+        return likelihood.above(bad, total, rules.allowed)
+
+    own, stables = (tick.canary_bad, tick.canary_total), (tick.stable_bad, tick.stable_total)
+    outside = grown(state.stable_above, onset, _limited(above, stables, rules))
     return replace(
         state,
         last=tick.end,
-        above=grown(state.above, onset, _bounded(own, rules.phi, rules.cap)),
+        above=grown(state.above, onset, _limited(above, own, rules)),
         stable_above=tuple([min(each, REMEMBERED) for each in outside]),
         canary=Count(state.canary.bad + tick.canary_bad, state.canary.total + tick.canary_total),
         stable=Count(state.stable.bad + tick.stable_bad, state.stable.total + tick.stable_total),
@@ -177,7 +182,8 @@ def _compared(state: State, tick: Tick, rules: Rules) -> State:
         return replace(state, pending=block)
     onset = onset_by(tick.end - state.began) - onset_by(state.compared - state.began)
     canary, stable = (block.canary.bad, block.canary.total), (block.stable.bad, block.stable.total)
-    ratios = _worse(canary, stable, rules)
+    rho = rules.risk.tolerable_ratio
+    ratios = _limited(lambda e, n: likelihood.worse((e, n), stable, rho), canary, rules)
     times = block.canary.total / block.stable.total
     return replace(
         state,
@@ -189,17 +195,17 @@ def _compared(state: State, tick: Tick, rules: Rules) -> State:
     )
 
 
-def _worse(canary: tuple[int, int], stable: tuple[int, int], rules: Rules) -> list[float]:
-    """What a block adds. One block's errors beyond a few add no more than the cap.
+def _limited(ratios: Callable[[int, int], Logs], counts: tuple[int, int], rules: Rules) -> list[float]:
+    """What a tick adds. Its errors beyond a few add no more than the cap.
 
     Scrapes of the two versions are not at the same moment, so that the edge of an outage shows in one tick of the
     canary first. What counts here is never more than the likelihood ratio, so the error rates hold.
     """
-    rho = rules.risk.tolerable_ratio
-    whole = _bounded(likelihood.worse(canary, stable, rho), rules.phi, math.inf)
-    if canary[0] <= FEW or max(whole) <= rules.cap:
+    bad, total = counts
+    whole = _bounded(ratios(bad, total), rules.phi, math.inf)
+    if bad <= FEW or max(whole) <= rules.cap:
         return whole
-    few = _bounded(likelihood.worse((FEW, canary[1]), stable, rho), rules.phi, math.inf)
+    few = _bounded(ratios(FEW, total), rules.phi, math.inf)
     return [min(each, max(rules.cap, least)) for each, least in zip(whole, few, strict=True)]
 
 
@@ -228,8 +234,8 @@ def evidence(state: State, rules: Rules) -> Evidence:
     elapsed = state.last - state.began
     promotion = [each + weight for each, weight in zip(state.promoting.logs, likelihood.BELOW_WEIGHTS, strict=True)]
     return Evidence(
-        worse=total(state.worse, likelihood.WORSE_WEIGHTS, state.compared - state.began),
-        above=total(state.above, likelihood.ABOVE_WEIGHTS, elapsed),
+        worse=whole_of(state.worse, likelihood.WORSE_WEIGHTS, state.compared - state.began),
+        above=whole_of(state.above, likelihood.ABOVE_WEIGHTS, elapsed),
         environment=_environment(state),
         promotion=log_sum(promotion),
         settled=state.promoting.span >= rules.settles,
@@ -237,4 +243,4 @@ def evidence(state: State, rules: Rules) -> Evidence:
 
 
 def _environment(state: State) -> float:
-    return total(state.stable_above, likelihood.ABOVE_WEIGHTS, state.last - state.began)
+    return whole_of(state.stable_above, likelihood.ABOVE_WEIGHTS, state.last - state.began)
