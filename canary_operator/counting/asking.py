@@ -170,9 +170,10 @@ def _spellings(threshold: Decimal) -> str:
 def _raws(way: Way, answers: Sequence[Answer], known: Collection[Selector]) -> Iterable[selecting.Raw]:
     match way.by:
         case Picked(events, choices):
+            _demand(_whole_parts(way, choices, answers, events), seen(way, answers), events, known)
             return _picked(answers, choices, events)
         case Paired(events, totals):
-            _demand_part(way, answers, known)
+            _demand(way.selectors[totals:], seen(way, answers), events, known)
             return selecting.paired(_united(answers[:totals]), _united(answers[totals:]), events)
         case Buckets(threshold, every):
             return selecting.slower(_united(answers), threshold, every=every)
@@ -196,18 +197,25 @@ def _picked(answers: Sequence[Answer], choices: Sequence[selecting.Choices], eve
     return raws.values()
 
 
-def _demand_part(way: Way, answers: Sequence[Answer], known: Collection[Selector]) -> None:
+def _whole_parts(
+    way: Way, choices: Sequence[selecting.Choices], answers: Sequence[Answer], events: Events
+) -> list[Selector]:
+    """The totals that are parts as they are, as errors are of errors and successes, and of which no series tells."""
+    whole = [total for total, alternatives in zip(way.selectors, choices, strict=True) if not all(alternatives)]
+    if len(whole) == len(way.selectors):
+        everything = "every request would be bad" if events is Events.BAD else "no request could be bad"
+        raise ConfigurationError(f"the {events.value} selector adds nothing to the total's: {everything}")
+    live = {selector.metric for selector in seen(way, answers)}
+    return [total for total in whole if total.metric not in live]
+
+
+def _demand(parts: Iterable[Selector], own: Collection[Selector], events: Events, known: Collection[Selector]) -> None:
     """Refuse a part that nobody has: its metric may have another name, and then nothing, or all, would be bad."""
-    assert isinstance(way.by, Paired)
-    own = seen(way, answers)
-    totals, parts = way.selectors[: way.by.totals], way.selectors[way.by.totals :]
-    if not own.intersection(totals):
-        return
-    # A version that counts no good request may as well have another name for them: all would be bad.
-    told = own if way.by.events is Events.GOOD else own.union(known)
+    # A version that counts no good request may as well have another name for them.
+    told = own if events is Events.GOOD else {*own, *known}
     for selector in parts:
-        if selector not in told:
+        if own and selector not in told:
             raise ConfigurationError(
-                f"there are requests and no series of {selector.metric} as the {way.by.events.value} selector asks "
-                "for: nobody can tell whether there was none or the name is another"
+                f"there are requests and no series of {selector.metric} as the {events.value} selector asks for: "
+                "nobody can tell whether there was none or the name is another"
             )

@@ -37,7 +37,6 @@ _PROBE = re.compile(r"(?:[A-Z]+ )?/(?:healthz|readyz|livez|ready|live|health|met
 # Up to here a float64 holds every whole number.
 _LARGEST = 2**53
 _SHOWN = 10
-_ALL = {Events.BAD: "every request would be bad", Events.GOOD: "no request could be bad"}
 _PAIRS = {Events.BAD: (Counts.ALL, Counts.BAD), Events.GOOD: (Counts.UNLESS_GOOD, Counts.GOOD)}
 
 Labels = Mapping[str, str]
@@ -85,10 +84,8 @@ def picked(series: Iterable[Series], choices: Choices, events: Events) -> Iterat
 
     Raises:
 
-        ConfigurationError: if a choice asks for nothing, or for a label that a process does not have.
+        ConfigurationError: if a choice asks for a label that a process does not have.
     """
-    if not all(choices):
-        raise ConfigurationError(f"the {events.value} selector adds nothing to the total's: {_ALL[events]}")
     labelled = [(dict(one.labels), one.samples) for one in series]
     _demand_labels([labels for labels, _ in labelled], [matcher for choice in choices for matcher in choice], events)
     for labels, samples in labelled:

@@ -134,6 +134,30 @@ def test_a_good_selector_on_a_label_that_is_called_otherwise_would_make_everythi
     )
 
 
+BOTH = (Selector("failed_total"), Selector("served_total"))
+
+
+@pytest.mark.parametrize(("events", "part"), [(Events.BAD, BOTH[0]), (Events.GOOD, BOTH[1])])
+def test_bad_and_good_ones_together_may_be_the_total(events, part):
+    failed, served = matrix(one("0 1 1 2 2", "failed_total")), matrix(one("0 5 5 5 7", "served_total"))
+
+    assert counted(ratio(part, total=BOTH, events=events), failed, served) == Tally(2, 9)
+
+
+def test_a_total_that_is_a_part_as_it_is_must_have_been_seen():
+    measure = ratio(BOTH[0], total=BOTH)
+    served = matrix(one("0 5 5 5 7", "served_total"))
+
+    assert "no series of failed_total" in refused(measure, matrix(), served)
+    assert counted(measure, matrix(), served, known={BOTH[0]}) == Tally(0, 7)
+
+
+def test_a_code_that_nobody_has_answered_with_is_told_by_the_others():
+    codes = [Selector("requests_total", (Matcher("code", MatchKind.EQUAL, code),)) for code in ("500", "200")]
+
+    assert counted(ratio(codes[0], total=codes), matrix(), matrix(OK)) == Tally(0, 9)
+
+
 # --- the part has a metric of its own
 
 PAIR = ratio(OTHER)
