@@ -2,6 +2,8 @@ import re
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from canary_operator.counting import asking, folding
 from canary_operator.counting.tallies import Arm, Epoch, Pod, Point, Reading, Rules, Selection, Tally
@@ -267,6 +269,19 @@ def test_the_bound_is_found_however_it_is_spelled(threshold, spelled, others):
 
     assert [text for text in (*spelled, "+Inf", "Inf") if not re.fullmatch(le.value, text)] == []
     assert [text for text in (*others, "") if re.fullmatch(le.value, text)] == []
+
+
+numbers = st.decimals("0.0001", "9999", places=4).map(lambda number: number.quantize(Decimal("0.0001")).normalize())
+
+
+@given(numbers, st.data())
+def test_a_spelling_is_meant_if_it_is_the_same_number(threshold, data):
+    number = data.draw(st.sampled_from([threshold, threshold * 10, threshold / 10]) | numbers)
+    narrow, *_ = asking.ways(Latency(SLOW.histogram, threshold))
+    (le,) = [each for each in narrow.selectors[0].matchers if each.label == "le"]
+
+    for text in (repr(float(number)), f"{number:f}", f"{number:.6f}", f"{number:e}", f"{float(number):.9e}"):
+        assert bool(re.fullmatch(le.value, text)) == (number == threshold), text
 
 
 INFINITE = one("9", "seconds_bucket", le="+Inf")
