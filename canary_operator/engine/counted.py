@@ -67,7 +67,8 @@ class Plan:
     @property
     def compares(self) -> bool:
         """Whether the stable version gets requests to compare with."""
-        return self.weight is None or self.weight < _FULL
+        rollout = self.snapshot.rollout
+        return self.weight != _FULL and rollout.weight != rollout.routing.full_weight
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@
 import math
 from dataclasses import replace
 
-from canary_operator.engine import acting, hearing, memory, policy, telling, writing
+from canary_operator.engine import acting, baking, hearing, memory, policy, telling, writing
 from canary_operator.engine.memory import Judgement
 from canary_operator.engine.situation import (
     ArgoUndecided,
@@ -36,7 +36,7 @@ def listens(snapshot: Snapshot, now: float) -> bool:
         return False
     if isinstance(at, AtPause):
         return not acting.must_hold_first(snapshot, at)
-    return isinstance(at, Underway | ArgoUndecided)
+    return isinstance(at, Underway | ArgoUndecided) or (isinstance(at, Ended) and baking.is_under_way(snapshot, now))
 
 
 def plan(snapshot: Snapshot, now: float) -> tuple[Question, ...]:
@@ -44,8 +44,9 @@ def plan(snapshot: Snapshot, now: float) -> tuple[Question, ...]:
     if not listens(snapshot, now):
         return ()
     at = situate(snapshot, now)
+    judged = baking.as_release(snapshot) if isinstance(at, Ended) else snapshot
     try:
-        looks = hearing.looks(snapshot, at if isinstance(at, AtPause) else None, now)
+        looks = hearing.looks(judged, at if isinstance(at, AtPause) else None, now)
     except ConfigurationError:
         return ()
     return tuple(question for look in looks for question in look.questions())
@@ -64,7 +65,7 @@ def decide(snapshot: Snapshot, samples: Samples, now: float) -> Decision:
         case NotGated(message, keeps_hold):
             return _let_go(snapshot, message, keeps_hold, now)
         case Ended(promoted):
-            return _end(snapshot, promoted, now)
+            return _end(snapshot, promoted, samples, now)
         case Unseen():
             return writing.until_seen(snapshot, now)
         case Underway(message):
@@ -118,13 +119,29 @@ def _release_of_ours(snapshot: Snapshot, now: float) -> ActionKind | None:
     return ActionKind.RELEASE if held and snapshot.rollout.in_sync else None
 
 
-def _end(snapshot: Snapshot, promoted: bool, now: float) -> Decision:
+def _end(snapshot: Snapshot, promoted: bool, samples: Samples, now: float) -> Decision:
     status = memory.ended(snapshot, promoted, now)
     decision = Decision(None, status.message, (), None, status, next_look=math.inf)
     rollout = snapshot.rollout
+    if baking.is_under_way(snapshot, now):
+        return _bake(snapshot, decision, samples, now)
+    if baking.until(memory.remembering(snapshot, status)) > now:
+        # The release has just ended; the next look is the first of the promoted version.
+        return replace(decision, next_look=now + snapshot.evaluation_interval)
     if rollout.abort_seen or (promoted and not (rollout.fence.promote_full and rollout.pauses)):
         return decision
     return writing.until_taken_up(snapshot, decision, (ActionKind.ABORT,), now)
+
+
+def _bake(snapshot: Snapshot, decision: Decision, samples: Samples, now: float) -> Decision:
+    """The promoted version is looked at for a while: what is found is said, and a person undoes it."""
+    heard = hearing.hear(baking.as_release(snapshot), None, samples, now)
+    status = baking.told(decision.status, heard.judgement.finding, snapshot.rollout, now)
+    if heard.judgement.evidence is not None:
+        status = status.model_copy(update={"evidence": heard.judgement.evidence})
+    return baking.looked(
+        decision, status, min(heard.next_due, now + snapshot.evaluation_interval), baking.until(snapshot)
+    )
 
 
 def _watch(snapshot: Snapshot, waiting: Finding, samples: Samples, now: float) -> Decision:

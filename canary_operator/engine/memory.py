@@ -69,6 +69,8 @@ def judging(snapshot: Snapshot, judgement: Judgement, now: float) -> GateStatus:
         "message": _bounded(finding.message),
         "since": since,
         "ended_by": None,
+        "ended_at": None,
+        "baseline": "",
         "unseen_since": None,
         "generation_since": generation_since(snapshot, now),
         "observed_generation": snapshot.gate_generation,
@@ -181,6 +183,8 @@ def ended(snapshot: Snapshot, promoted: bool, now: float) -> GateStatus:
     by = _ended_by(status, snapshot.rollout, promoted)
     update: dict[str, object] = {"phase": "Ended", "ended_by": by, "mode": snapshot.opt_in.mode.value}
     update["unseen_since"] = None
+    update["ended_at"] = durations.format_micro_time(now)
+    update["baseline"] = status.rollout.stable_hash if status.rollout is not None else ""
     update |= where(snapshot.rollout)
     pause = status.pause
     if pause is not None and promoted and pause.verdict:

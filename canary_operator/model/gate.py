@@ -175,6 +175,8 @@ class GateStatus(Document):
     message: str = Field(default="", description="Why, one sentence with numbers.")
     since: str | None = Field(default=None, description="RFC 3339 time since which verdict and reason stand.")
     ended_by: Literal["Gate", "Person", "Argo"] | None = Field(default=None, description="Who ended the release.")
+    ended_at: str | None = Field(default=None, description="RFC 3339 time at which the gate saw the release end.")
+    baseline: str = Field(default="", description="Pod template hash of the version that an ended release replaced.")
     evidence: tuple[Evidence, ...] = Field(default=(), description="What each gate knows.")
     pause: PauseStatus | None = Field(default=None, description="The pause that is judged, or was judged last.")
     pending: Pending | None = Field(default=None, description="An action whose outcome is not known yet.")
@@ -211,7 +213,7 @@ def parse_gate_status(body: Mapping[str, Any]) -> GateStatus:
 def _moments(status: GateStatus) -> Iterator[str]:
     """The times that the engine reads back."""
     pause, pending, last = status.pause, status.pending, status.last_action
-    found = [status.unseen_since, status.generation_since]
+    found = [status.unseen_since, status.generation_since, status.ended_at]
     found += [pause.start_time, pause.telemetry_lost_since] if pause else []
     found += [pending.at, pending.pause_start] if pending else []
     found += [last.at, last.pause_start, last.nudged_at] if last else []

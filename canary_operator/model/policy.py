@@ -25,12 +25,6 @@ PREFIX = "canary-operator.io/"
 LabelName = Annotated[str, Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$", max_length=128, description="Name of a label.")]
 
 
-def _not_yet_baked(seconds: float) -> float:
-    if seconds > 0:
-        raise ValueError("allowed is 0s: judging after 100 % is not built yet")
-    return seconds
-
-
 def _not_yet_stratified(labels: tuple[str, ...]) -> tuple[str, ...]:
     if labels:
         raise ValueError("must be empty: comparing like with like is not built yet")
@@ -43,17 +37,18 @@ class Timing(Document):
     warm_up: Duration | None = Field(
         default=None,
         description="Time that is not judged, such as 60s: for conditions from the start of each pause, for objectives "
-        "from the start of the first pause. Absent: 0s for conditions, whose author chose the windows they look at, and "
-        "60s for objectives, because caches and connection pools fill.",
+        "from the start of the first pause. Absent: 0s for conditions, whose author chose the windows they look at, "
+        "and 60s for objectives, because caches and connection pools fill.",
     )
     settle: Duration = Field(
         default=10.0,
         description="Time after the start of a pause until the new weight is taken to be in force: evidence to promote "
         "counts from there. Default 10s: what load balancers and meshes need to take up a weight.",
     )
-    bake: Annotated[Duration, AfterValidator(_not_yet_baked)] = Field(
+    bake: Duration = Field(
         default=0.0,
-        description="Time to go on judging after 100 %. Only 0s is allowed today: the gate ends with the release.",
+        description="Time after the promotion for which objectives go on judging the version. Argo can abort no more "
+        "then: a breach is told, with the command that undoes the release. Default 0s: the gate ends with the release.",
     )
     max_hold: Duration = Field(
         default=3600.0,

@@ -333,3 +333,39 @@ def test_series_whose_pod_label_is_the_exporters_are_counted_by_the_pod_that_was
 
     assert world.is_promoted
     assert "exported" in world.status.evidence[0].attribution
+
+
+def test_a_version_that_fails_while_it_bakes_is_told_with_the_command_that_undoes_it():
+    fleet = Fleet(canary(errors=after(400, 0.2)), stable(gone_at=330.0))
+    policy = a_policy(timing={"bake": "10m"})
+    world = a_world(fleet, policy, steps=(set_weight(25), pause("60s"))).release()
+
+    world.until(360)
+    promoted = (world.is_promoted, world.verdict)
+    world.until(900)
+
+    assert promoted == (True, ("Promote", "EvidenceSufficient"))
+    assert world.verdict == ("Abort", "ObjectiveBreached")
+    assert "kubectl argo rollouts undo guestbook -n shop" in world.status.message
+    assert world.status.ended_by == "Gate"
+    assert world.of_kind("Abort") == []
+
+
+def test_a_version_that_stays_good_while_it_bakes_keeps_its_verdict_and_is_looked_at_no_longer():
+    policy = a_policy(timing={"bake": "5m"})
+    world = a_world(Fleet(canary(), stable(gone_at=330.0)), policy, steps=(set_weight(25), pause("60s"))).release()
+
+    world.until(1200)
+    asked = [at for at, _ in world.asked]
+
+    assert world.verdict == ("Promote", "EvidenceSufficient")
+    assert 380 < max(asked) < 500
+
+
+def test_without_a_bake_nothing_is_asked_after_the_promotion():
+    world = a_world(steps=(set_weight(25), pause("60s"))).release()
+
+    world.until(900)
+
+    assert world.is_promoted
+    assert max(at for at, _ in world.asked) < 200
