@@ -8,8 +8,8 @@ import json
 import math
 import operator
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import accumulate, chain, compress, count, pairwise
 from typing import Any, TypeVar
 
 from canary_operator.model.samples import (
@@ -149,7 +149,7 @@ def _result(kind: object, result: object) -> Answer:
         case "scalar":
             return Answer(ResultKind.SCALAR, (Series((), (_sample(result),)),))
         case "vector":
-            return Answer(ResultKind.VECTOR, _distinct(map(_instant, _elements(result, MAX_SERIES))))
+            return _vector(_elements(result, MAX_SERIES))
         case "matrix":
             return _matrix(_elements(result, MAX_RAW_SERIES))
         case "string":
@@ -165,37 +165,40 @@ def _elements(result: object, most: int) -> list[Element]:
     return [_mapping(element, "series") for element in elements]
 
 
-def _instant(element: Element) -> Series:
-    if "histogram" in element:
+def _vector(elements: list[Element]) -> Answer:
+    if any("histogram" in element for element in elements):
         raise _RefusedError(NATIVE_REFUSED)
-    return Series(_labels(element.get("metric")), (_sample(element.get("value")),))
+    samples = ((_sample(element.get("value")),) for element in elements)
+    return Answer(ResultKind.VECTOR, _distinct(map(Series, _labels_of(elements), samples)))
 
 
 def _matrix(elements: list[Element]) -> Answer:
     if not all("values" in element or "histograms" in element for element in elements):
         raise _UnreadableError("a series has no samples")
     # A series that became a native histogram within the range has both.
+    numbers = [element for element in elements if "values" in element]
+    histograms = [element for element in elements if "histograms" in element]
     return Answer(
         ResultKind.MATRIX,
-        _distinct(_series_of_numbers([element for element in elements if "values" in element])),
-        _distinct(_native_series(element) for element in elements if "histograms" in element),
+        _distinct(map(Series, _labels_of(numbers), _ranges(numbers, "values", _numbers))),
+        _distinct(map(NativeSeries, _labels_of(histograms), _ranges(histograms, "histograms", _natives))),
     )
 
 
-def _series_of_numbers(elements: list[Element]) -> Iterator[Series]:
-    lists = [_list(element["values"], "values") for element in elements]
-    # Raw samples come by the ten thousand: many at once take a third of the time.
-    samples = _numbers([pair for pairs in lists for pair in pairs])
-    first = 0
-    for element, pairs in zip(elements, lists, strict=True):
-        own = samples[first : first + len(pairs)]
-        first += len(pairs)
-        yield Series(_labels(element.get("metric")), _in_order(own))
-
-
-def _native_series(element: Element) -> NativeSeries:
-    samples = tuple(map(_native, _list(element["histograms"], "histograms")))
-    return NativeSeries(_labels(element.get("metric")), _in_order(samples))
+def _ranges(
+    elements: list[Element], key: str, read: Callable[[list[Any]], tuple[AnySample, ...]]
+) -> Iterator[tuple[AnySample, ...]]:
+    """The samples of each series. Raw samples come by the ten thousand: all are read and looked at together."""
+    lists: list[list[Any]] = [_list(element[key], key) for element in elements]
+    if not all(lists):
+        raise _UnreadableError("a series has no samples")
+    samples = read([pair for pairs in lists for pair in pairs])
+    ends: list[int] = [*accumulate(map(len, lists))]
+    times = [sample.at for sample in samples]
+    not_later = compress(count(1), map(operator.ge, times, times[1:]))
+    if not set(ends).issuperset(not_later):
+        raise _UnreadableError("the times of a series do not grow")
+    return (samples[first:end] for first, end in pairwise([0, *ends]))
 
 
 def _distinct(series: Iterable[OneSeries]) -> tuple[OneSeries, ...]:
@@ -203,15 +206,6 @@ def _distinct(series: Iterable[OneSeries]) -> tuple[OneSeries, ...]:
     if len({each.labels for each in found}) < len(found):
         raise _UnreadableError("two series have the same labels")
     return found
-
-
-def _in_order(samples: tuple[AnySample, ...]) -> tuple[AnySample, ...]:
-    if not samples:
-        raise _UnreadableError("a series has no samples")
-    times = [sample.at for sample in samples]
-    if not all(map(operator.lt, times, times[1:])):
-        raise _UnreadableError("the times of a series do not grow")
-    return samples
 
 
 def _numbers(pairs: list[Any]) -> tuple[Sample, ...]:
@@ -234,6 +228,10 @@ def _all_at_once(pairs: list[Any]) -> tuple[Sample, ...]:
     if any(map(math.isinf, values)) or not all(map(math.isfinite, seconds)):
         return ()
     return tuple(map(Sample, seconds, values))
+
+
+def _natives(pairs: list[Any]) -> tuple[NativeSample, ...]:
+    return tuple(map(_native, pairs))
 
 
 def _native(pair: object) -> NativeSample:
@@ -285,16 +283,16 @@ def _value(text: str) -> float:
     return value
 
 
-def _labels(metric: object) -> Labels:
-    labels = _mapping(metric, "metric")
+def _labels_of(elements: list[Element]) -> list[Labels]:
+    metrics = [_mapping(element.get("metric"), "metric") for element in elements]
     try:
-        text = "".join((*labels, *labels.values()))
+        text = "".join(chain.from_iterable(chain(metric, metric.values()) for metric in metrics))
     except TypeError as error:
         raise _UnreadableError("a label is not text") from error
     # JSON can spell half a surrogate pair, which no later writer (status, log, journal) could encode.
     if not (text.isascii() or is_encodable(text)):
         raise _UnreadableError("a label is not text")
-    return tuple(sorted(labels.items()))
+    return [tuple(sorted(metric.items())) for metric in metrics]
 
 
 def _mapping(value: object, what: str) -> Mapping[str, Any]:

@@ -6,9 +6,9 @@ it carries, cut to the question's own window (left-open, as Prometheus 3 has it)
 
 import functools
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeVar, assert_never
 
 from canary_operator.counting import matching
@@ -115,19 +115,19 @@ def _of_free_query(answer: Answer) -> Answer | Absent:
 
 
 def _group(question: RawQuery, by_namespace: bool) -> Hashable:
-    varying = {matcher.label for matcher in question.identity if _varies(matcher, question.identity)}
-    if by_namespace:
-        varying.discard(NAMESPACE)
-    fixed = frozenset(matcher for matcher in question.identity if matcher.label not in varying)
+    labels = [matcher.label for matcher in question.identity]
+    varying, fixed = [], []
+    for matcher in question.identity:
+        # Only what can be told apart in the answer can be asked for beside other values.
+        alone = labels.count(matcher.label) == 1 and not (by_namespace and matcher.label == NAMESPACE)
+        told = matcher.kind is MatchKind.EQUAL or (matcher.kind is MatchKind.REGEX and _readable(matcher))
+        if alone and told:
+            varying.append(matcher.label)
+        else:
+            fixed.append(matcher)
     # Two bits of the window are one class: from one power of four to the next.
     size = question.window.bit_length() // 2
-    return question.provider, question.selector, question.at, size, frozenset(varying), fixed
-
-
-def _varies(matcher: Matcher, identity: Iterable[Matcher]) -> bool:
-    """Whether other values of the label can be asked for beside it, and be told apart in the answer."""
-    alone = sum(matcher.label == other.label for other in identity) == 1
-    return alone and (matcher.kind is MatchKind.EQUAL or (matcher.kind is MatchKind.REGEX and _readable(matcher)))
+    return question.provider, question.selector, question.at, size, frozenset(varying), frozenset(fixed)
 
 
 def _readable(matcher: Matcher) -> bool:
@@ -179,14 +179,14 @@ class _Sharing:
     def __init__(self, questions: Sequence[RawQuery]) -> None:
         self._questions = questions
         self._labels = sorted({matcher.label for question in questions for matcher in question.identity})
-        self._exact = [
-            label for label in self._labels if all(_exact_value(each, label) is not None for each in questions)
-        ]
-        self._by_exact: dict[tuple[str | None, ...], list[tuple[int, tuple[Matcher, ...]]]] = defaultdict(list)
+        values = [_exact_values(question) for question in questions]
+        self._exact = [label for label in self._labels if all(label in each for each in values)]
+        self._by_exact: dict[tuple[str, ...], list[tuple[int, tuple[Matcher, ...]]]] = defaultdict(list)
         for place, question in enumerate(questions):
-            exact = tuple(_exact_value(question, label) for label in self._exact)
+            exact = tuple([values[place][label] for label in self._exact])
             others = (each for each in question.identity if each.label not in self._exact and _readable(each))
             self._by_exact[exact].append((place, tuple(others)))
+        self._bounds = [_bounds(question) for question in questions]
         self._known: dict[tuple[str, ...], list[int]] = {}
         self._refused: dict[int, Absent] = {}
 
@@ -194,13 +194,15 @@ class _Sharing:
         series: list[list[Series]] = [[] for _ in self._questions]
         native: list[list[NativeSeries]] = [[] for _ in self._questions]
         for one in answer.series:
+            samples = one.samples
             for place in self._owners(one.labels):
-                if kept := _within(one.samples, self._questions[place]):
-                    series[place].append(one if kept is one.samples else replace(one, samples=kept))
+                kept = _within(samples, *self._bounds[place])
+                if kept:
+                    series[place].append(one if kept is samples else Series(one.labels, kept))
         for histogram in answer.native:
             for place in self._owners(histogram.labels):
-                if left := _within(histogram.samples, self._questions[place]):
-                    native[place].append(replace(histogram, samples=left))
+                if left := _within(histogram.samples, *self._bounds[place]):
+                    native[place].append(NativeSeries(histogram.labels, left))
         return {
             question: self._refused.get(place) or Answer(answer.kind, tuple(series[place]), tuple(native[place]))
             for place, question in enumerate(self._questions)
@@ -209,6 +211,7 @@ class _Sharing:
     def _owners(self, labels: Iterable[tuple[str, str]]) -> list[int]:
         by_name = dict(labels)
         values = tuple([by_name.get(label, "") for label in self._labels])
+        # Pods of a version, and codes of a pod, have the same owners.
         owners = self._known.get(values)
         if owners is None:
             candidates = self._by_exact.get(tuple(by_name.get(label, "") for label in self._exact), [])
@@ -237,18 +240,20 @@ def _beginning(pattern: str) -> str:
     return plain[0] if plain is not None and "|" not in pattern else ""
 
 
-def _exact_value(question: RawQuery, label: str) -> str | None:
-    """The value that a label must have, None where more than that is to be looked at."""
-    match [matcher for matcher in question.identity if matcher.label == label]:
-        case [Matcher(kind=MatchKind.EQUAL, value=value)]:
-            return value
-        case _:
-            return None
+def _exact_values(question: RawQuery) -> dict[str, str]:
+    """The labels that must have one value, and of which nothing more is to be looked at."""
+    often = Counter(matcher.label for matcher in question.identity)
+    equal = (matcher for matcher in question.identity if matcher.kind is MatchKind.EQUAL)
+    return {matcher.label: matcher.value for matcher in equal if often[matcher.label] == 1}
 
 
-def _within(samples: tuple[AnySample, ...], question: RawQuery) -> tuple[AnySample, ...]:
+def _bounds(question: RawQuery) -> tuple[float, float]:
+    """The window in Unix seconds, after the first and up to the second; rounded as the times of samples are."""
     end = milliseconds(question.at)
-    begin = end - question.window * 1000
-    if samples and begin < milliseconds(samples[0].at) and milliseconds(samples[-1].at) <= end:
+    return (end - question.window * 1000) / 1000, end / 1000
+
+
+def _within(samples: tuple[AnySample, ...], begin: float, end: float) -> tuple[AnySample, ...]:
+    if samples and begin < samples[0].at and samples[-1].at <= end:
         return samples
-    return tuple(sample for sample in samples if begin < milliseconds(sample.at) <= end)
+    return tuple(sample for sample in samples if begin < sample.at <= end)

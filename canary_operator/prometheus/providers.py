@@ -56,7 +56,7 @@ Observe = Callable[[Exchange], None]
 _GRACE_SECONDS = 1.0
 # Rollouts that are due at one moment ask one after the other on one event loop, some milliseconds apart. Who is alone
 # waits for the first; a second one that comes in time starts it anew, up to the second of these.
-QUIET_SECONDS = 0.01
+QUIET_SECONDS = 0.005
 GATHERING_SECONDS = 0.05
 # Enough to find one bad identity among 200, two requests for each halving; where many are bad the rest is absent.
 _MORE_REQUESTS = 16
