@@ -211,21 +211,24 @@ def _gains(
             scrapes[point.at_ms].append((counter, point))
     for at_ms, points in sorted(scrapes.items()):
         steps = [Step(counter, point, cursors.get(counter.key)) for counter, point in points]
-        missing = _is_one_missing(group, steps, cursors)
-        gain = _gain(steps, origin, taking, missing=missing) if at_ms > origin.start_ms else Gain(Tally())
+        gain = _gain(group, steps, cursors, origin, taking) if at_ms > origin.start_ms else Gain(Tally())
         if gain is None:
             continue
         if gain.anew:
             # What is not there yet begins at zero, too.
-            cursors.update({each.key: Cursor(at_ms, 0, 0) for each in group if each.key in cursors})
+            old = [key for key in (each.key for each in group) if key in cursors and cursors[key].at_ms < at_ms]
+            cursors.update(dict.fromkeys(old, Cursor(at_ms, 0, 0)))
         cursors.update({counter.key: Cursor(at_ms, point.total, point.bad) for counter, point in points})
         if at_ms > origin.start_ms:
             yield at_ms, gain
 
 
-def _gain(steps: Sequence[Step], origin: Origin, taking: _Taking, *, missing: bool) -> Gain | None:
+def _gain(
+    group: Sequence[Counter], steps: Sequence[Step], cursors: Mapping[str, Cursor], origin: Origin, taking: _Taking
+) -> Gain | None:
     if steps[0].counter.counts is Counts.SORTED:
         return growing.alone(steps[0], origin)
+    missing = _is_one_missing(group, steps, cursors)
     return growing.together(steps, origin, taking.patience_ms, missing=missing)
 
 

@@ -78,19 +78,18 @@ def together(steps: Sequence[Step], origin: Origin, patience_ms: int | None, *, 
 
     Args:
 
-        missing: whether the scrape before had a counter that this one has not.
-
         patience_ms: how long a pair is waited for that does not fit; None for ever.
 
-    Returns: None if more are bad than there are requests, or fewer than none: the process does not read its counters
-    at one moment, and the next scrape brings the rest.
+        missing: whether the scrape before had a counter that this one has not.
+
+    Returns: None if the scrape is to be passed over, because the next look or the next scrape may put it right.
     """
-    anew, gains = _gains(steps, origin, missing=missing)
-    of = dict.fromkeys(Counts, 0)
-    for step, gain in zip(steps, gains, strict=True):
-        of[step.counter.counts] += gain
-    tally = Tally(of[Counts.BAD] + of[Counts.UNLESS_GOOD] - of[Counts.GOOD], of[Counts.ALL] + of[Counts.UNLESS_GOOD])
-    if 0 <= tally.bad <= tally.total:
+    restarted = any(_restarted(step, origin) for step in steps)
+    anew, gains = _gains(steps, origin)
+    tally = _sum(steps, gains)
+    # A counter that is missing comes late, or was removed, or has not begun again since a restart that nobody knows of.
+    fits = anew or restarted or not missing
+    if fits and 0 <= tally.bad <= tally.total:
         unbased = sum(step.before is None and not _born_in_sight(step.point, origin) for step in steps)
         return Gain(tally, unbased, anew)
     last = max((step.before.at_ms for step in steps if step.before), default=origin.first_ms)
@@ -98,19 +97,22 @@ def together(steps: Sequence[Step], origin: Origin, patience_ms: int | None, *, 
     return None if patience_ms is None or waited <= patience_ms else Gain(_NOTHING)
 
 
-def _gains(steps: Sequence[Step], origin: Origin, *, missing: bool) -> tuple[bool, list[int]]:
+def _sum(steps: Sequence[Step], gains: Sequence[int]) -> Tally:
+    of = dict.fromkeys(Counts, 0)
+    for step, gain in zip(steps, gains, strict=True):
+        of[step.counter.counts] += gain
+    return Tally(of[Counts.BAD] + of[Counts.UNLESS_GOOD] - of[Counts.GOOD], of[Counts.ALL] + of[Counts.UNLESS_GOOD])
+
+
+def _gains(steps: Sequence[Step], origin: Origin) -> tuple[bool, list[int]]:
     """Whether the process began anew unnoticed, and what each counter gained."""
-    others = [step for step in steps if not _restarted(step, origin)]
-    known = [(step.before.total, step.point.total) for step in others if step.before]
-    fell = any(now < before for before, now in known)
-    stayed = any(0 < before <= now for before, now in known)
-    if fell and not stayed:
-        return True, [step.point.total for step in steps]
-    # Had their process begun anew, all would have fallen: one was removed, or has come back. Or it did, and some are
-    # already higher than they were: then those that were not there before would count for more than the others.
-    if fell or (missing and len(others) == len(steps)):
+    known = [(step.before.total, step.point.total) for step in steps if step.before and not _restarted(step, origin)]
+    if not any(now < before for before, now in known):
+        return False, [_gain(step, origin) for step in steps]
+    if any(0 < before <= now for before, now in known):
+        # Had their process begun anew, all would have fallen: one was removed and has come back.
         return False, [0 for _ in steps]
-    return False, [_gain(step, origin) for step in steps]
+    return True, [step.point.total for step in steps]
 
 
 def _gain(step: Step, origin: Origin) -> int:

@@ -22,7 +22,7 @@ from canary_operator.model.verdict import HoldReason
 from tests.counting.looking import best
 
 START = 1000.0
-TIMES = (990.0, 1005.0, 1020.0, 1035.0, 1050.0)
+TIMES = (990.0, 1005.0, 1020.0, 1035.0, 1050.0, 1065.0, 1080.0)
 FIVE = Matcher("code", MatchKind.REGEX, "5..")
 TOTAL = Selector("requests_total")
 OTHER = Selector("errors_total")
@@ -52,7 +52,7 @@ def counted(measure, *answers, known=(), pod=None):
     selection = read(measure, *answers, known=known)
     assert isinstance(selection, Selection), selection
     epoch = Epoch(START)
-    reading = Reading({Arm.CANARY: selection}, 900.0, 1050.0, {"p": pod or Pod(-1e6)})
+    reading = Reading({Arm.CANARY: selection}, 900.0, 1080.0, {"p": pod or Pod(-1e6)})
     folded = folding.fold(folding.begin(epoch), reading, epoch, Rules())
     return folded.state.canary.tally
 
@@ -200,9 +200,19 @@ def test_a_series_that_is_removed_and_comes_back_costs_two_scrapes_and_invents_n
 
 
 def test_a_restart_that_no_fall_tells_makes_nothing_bad_of_new_counters():
-    totals = matrix(one("5 5 . . 1", route="/a"), one(". . 5 6 6", route="/b"))
+    totals = matrix(one("5 5 . . . . .", route="/a"), one(". . 5 6 6 6 9", route="/b"))
 
-    assert counted(GOOD, totals, matrix(one("5 5 5 6 7", "errors_total"))) == Tally(0, 1)
+    assert counted(GOOD, totals, matrix(one("5 5 5 6 6 6 9", "errors_total"))) == Tally(0, 3)
+
+
+def test_half_a_scrape_waits_for_the_other_half():
+    state = folding.begin(Epoch(START))
+    for good in ("5 6 7 .", "5 6 7 8 9"):
+        answers = matrix(one("5 6 7 8" if good.endswith(".") else "5 6 7 8 9")), matrix(one(good, "errors_total"))
+        reading = Reading({Arm.CANARY: read(GOOD, *answers)}, 900.0, 1080.0, {"p": Pod(-1e6)})
+        state = folding.fold(state, reading, Epoch(START), Rules()).state
+
+    assert state.canary.tally == Tally(0, 4)
 
 
 def test_a_part_that_never_fits_is_given_up_after_a_while_and_nothing_of_it_counts():
