@@ -6,7 +6,7 @@
     replicas    one replica of a Prometheus pair     watermark    how far both versions are known
     folding     state + counters -> state + ticks    growing      what one scrape of a process brought
     presence    is there anything to count           persisting   the state as JSON
-    tallies     the nouns of all of them
+    parting     a tick by strata and by pods         tallies      the nouns of all of them
 
 Law: pure and exact. Integers, never rates; time is an argument. A doubt loses a count and never invents one.
 """
