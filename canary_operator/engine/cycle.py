@@ -46,10 +46,10 @@ def plan(snapshot: Snapshot, now: float) -> tuple[Question, ...]:
     at = situate(snapshot, now)
     judged = baking.as_release(snapshot) if isinstance(at, Ended) else snapshot
     try:
-        looks = hearing.looks(judged, at if isinstance(at, AtPause) else None, now)
+        found = hearing.looks(judged, at if isinstance(at, AtPause) else None, now)
     except ConfigurationError:
         return ()
-    return tuple(question for look in looks for question in look.questions())
+    return tuple(question for look in found.looks for question in look.questions())
 
 
 def decide(snapshot: Snapshot, samples: Samples, now: float) -> Decision:

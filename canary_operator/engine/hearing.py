@@ -41,10 +41,10 @@ def hear(snapshot: Snapshot, at: AtPause | None, samples: Samples, now: float) -
         rules = policy.effective_policy(snapshot)
         if (override := decided_by_a_person(snapshot, now)) is not None:
             return _unheard(snapshot, rules, policy.overridden(override))
-        due = looks(snapshot, at, now)
+        found = looks(snapshot, at, now)
     except ConfigurationError as error:
         return _unheard(snapshot, rules, Finding(HoldReason.CONFIGURATION_ERROR, str(error)))
-    return _heard(rules, [look.judge(samples) for look in due])
+    return _heard(snapshot, rules, found, [look.judge(samples) for look in found.looks])
 
 
 def _unheard(snapshot: Snapshot, rules: SLOPolicySpec, finding: Finding) -> Heard:
@@ -52,14 +52,17 @@ def _unheard(snapshot: Snapshot, rules: SLOPolicySpec, finding: Finding) -> Hear
     return Heard(rules, judgement, math.inf, measured=False, telemetry_lost=False)
 
 
-def _heard(rules: SLOPolicySpec, said: Sequence[Said]) -> Heard:
-    findings = _each_once(finding for each in said for finding in each.findings)
+def _heard(snapshot: Snapshot, rules: SLOPolicySpec, found: "Looks", said: Sequence[Said]) -> Heard:
+    findings = _each_once((*found.mistakes, *(finding for each in said for finding in each.findings)))
     evidence = tuple(item for each in said for item in each.evidence)
+    if found.mistakes:
+        names = {item.name for item in evidence}
+        evidence += tuple(item for item in snapshot.status.evidence if item.name not in names)
     return Heard(
         rules,
         Judgement(tables.strongest(findings), findings, evidence),
         next_due=min((each.next_due for each in said), default=math.inf),
-        measured=bool(said) and all(each.measured for each in said),
+        measured=bool(said) and not found.mistakes and all(each.measured for each in said),
         telemetry_lost=any(each.telemetry_lost for each in said),
     )
 
@@ -69,18 +72,33 @@ def _each_once(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(dict.fromkeys(findings))
 
 
-def looks(snapshot: Snapshot, at: AtPause | None, now: float) -> list[Look]:
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """Everything that judges, and the mistakes of gates that cannot: one broken gate never stops another."""
+
+    looks: tuple[Look, ...]
+    mistakes: tuple[Finding, ...] = ()
+
+
+def looks(snapshot: Snapshot, at: AtPause | None, now: float) -> Looks:
     """Everything that judges, with what it has counted.
 
     Raises:
 
-        ConfigurationError: if a person's mistake is in the way.
+        ConfigurationError: if a person's mistake is in the way of all gates.
     """
     if (mistake := mistaken(snapshot)) is not None:
         raise ConfigurationError(mistake.message)
     known = memory.of_this_release(snapshot) if at is None else memory.begun_at(snapshot, at)
     ground = Ground(known, at, policy.effective_policy(snapshot), now)
-    return [look for gate in GATES for look in gate(ground)]
+    found: list[Look] = []
+    mistakes: list[Finding] = []
+    for gate in GATES:
+        try:
+            found += gate(ground)
+        except ConfigurationError as error:
+            mistakes.append(Finding(HoldReason.CONFIGURATION_ERROR, str(error)))
+    return Looks(tuple(found), tuple(mistakes))
 
 
 def ruled(snapshot: Snapshot, at: AtPause, heard: Heard, now: float) -> Finding:

@@ -1,6 +1,6 @@
 """What objectives judge a release: each SLO as an indicator, whom to ask for it, and how versions may be told apart.
 
-Law: pure; a mistake of a person is a ConfigurationError that names the policy and the objective.
+Law: pure; a mistake of a person names the policy and the objective, and stops no other objective.
 """
 
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ class Sought:
         policy: the policy it stands in, whose provider, guards and attribution apply.
 
         meaning: what is counted and how much may be bad; a number that cannot be split into counts; or why nobody can
-            tell at this moment.
+            tell.
     """
 
     name: str
@@ -45,7 +45,7 @@ def objectives(snapshot: Snapshot) -> tuple[Sought, ...]:
 
     Raises:
 
-        ConfigurationError: if one is not defined, cannot be read, or two have one name.
+        ConfigurationError: if two have one name.
     """
     found = tuple(_objectives(snapshot))
     names = [each.name for each in found]
@@ -61,11 +61,11 @@ def _objectives(snapshot: Snapshot) -> Iterator[Sought]:
         if not isinstance(policy, SLOPolicySpec):
             continue
         for objective in policy.objectives:
-            place = f"SLOPolicy {name}: objective {objective.name}"
             try:
-                yield Sought(objective.name, policy, _meaning(snapshot, name, objective))
+                meaning = _meaning(snapshot, name, objective)
             except ConfigurationError as error:
-                raise ConfigurationError(f"{place}: {error}") from error
+                meaning = Absent(HoldReason.CONFIGURATION_ERROR, f"SLOPolicy {name}: {error}")
+            yield Sought(objective.name, policy, meaning)
 
 
 def _meaning(snapshot: Snapshot, policy: str, objective: Objective) -> Indicator | Opaque | Absent:
@@ -95,10 +95,7 @@ def _from_template(snapshot: Snapshot, ref: TemplateRef, reference: SLORef) -> I
 
 def _definition(snapshot: Snapshot, named: SLOReference) -> Body | Absent:
     key = SLORefKey(named.api_version, named.kind, named.name)
-    body = snapshot.facts.definitions.get(key, Absent(HoldReason.NO_DATA, f"{key} was not asked for"))
-    if isinstance(body, Absent) and body.reason is HoldReason.CONFIGURATION_ERROR:
-        raise ConfigurationError(body.message)
-    return body
+    return snapshot.facts.definitions.get(key, Absent(HoldReason.NO_DATA, f"{key} was not asked for"))
 
 
 def subject_of(rollout: Rollout, policy: SLOPolicySpec) -> Subject:

@@ -5,7 +5,10 @@ from typing import Any
 
 import pytest
 
+from canary_operator.model.facts import SLORefKey
 from canary_operator.model.policy import SLOPolicySpec
+from canary_operator.model.samples import Absent
+from canary_operator.model.verdict import HoldReason
 from tests.builders import CANARY, STABLE, TEMPLATES, a_rollout, pause, set_weight
 from tests.scenarios.fleet import Fleet, Version
 from tests.scenarios.world import World
@@ -369,3 +372,33 @@ def test_without_a_bake_nothing_is_asked_after_the_promotion():
 
     assert world.is_promoted
     assert max(at for at, _ in world.asked) < 200
+
+
+def test_an_objective_that_cannot_be_read_holds_and_does_not_stop_another_from_aborting():
+    reference = {"apiVersion": "pyrra.dev/v1alpha1", "kind": "ServiceLevelObjective", "name": "gone"}
+    policy = a_policy(AVAILABILITY, {"name": "imported", "sloRef": reference})
+    gone = {
+        SLORefKey("pyrra.dev/v1alpha1", "ServiceLevelObjective", "gone"): Absent(
+            HoldReason.CONFIGURATION_ERROR, "ServiceLevelObjective gone does not exist in namespace shop"
+        )
+    }
+    good = a_world(Fleet(canary(), stable()), policy, definitions=gone).release()
+    bad = a_world(Fleet(canary(errors=constant(0.3)), stable()), policy, definitions=gone).release()
+
+    good.until(400)
+    bad.until(400)
+
+    assert good.verdict == ("Hold", "ConfigurationError")
+    assert "does not exist in namespace shop" in good.status.message
+    assert bad.verdict == ("Abort", "CanaryRegression")
+
+
+def test_a_template_that_is_missing_holds_and_does_not_stop_an_objective_from_aborting():
+    world = a_world(Fleet(canary(errors=constant(0.1)), stable())).annotate(TEMPLATES, "nobody")
+
+    world.release().until(60)
+    held = world.verdict
+    world.until(400)
+
+    assert held == ("Hold", "ConfigurationError")
+    assert world.verdict == ("Abort", "CanaryRegression")
