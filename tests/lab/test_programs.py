@@ -83,6 +83,15 @@ def test_what_only_tests_use_changes_no_group_of_a_lab():
     assert [program.name for program in table.PROGRAMS if program.group == "promtool"] == ["promtool"]
 
 
+def test_peers_are_built_only_by_name_and_change_nothing_that_a_lab_has(go):
+    every = cache.install()
+
+    assert not {program.name for program in table.PEERS} & {*every.programs}
+    assert not {program.group for program in table.PEERS} & {program.group for program in table.PROGRAMS}
+    assert {*cache.install(only={"thanos"}).programs} == {"thanos"}
+    assert len(built(go)) == len(table.PROGRAMS) + 1
+
+
 def test_a_warm_cache_needs_no_go(go, monkeypatch):
     first = cache.install()
     monkeypatch.setattr(toolchain, "find_go", lambda: None)
