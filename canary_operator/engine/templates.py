@@ -3,7 +3,7 @@
 Law: pure; a mistake of a person is a ConfigurationError.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from canary_operator.conditions import arguments
@@ -50,15 +50,16 @@ def argument_values(snapshot: Snapshot, ref: TemplateRef, spec: Mapping[str, Any
     return arguments.resolve_arguments(
         spec.get("args") or (),
         snapshot.opt_in.arguments or {},
-        _rollout_values(snapshot, ref),
+        _rollout_values(snapshot, ref, {str(declared.get("name")) for declared in spec.get("args") or ()}),
         _well_known(snapshot.rollout),
     )
 
 
-def _rollout_values(snapshot: Snapshot, ref: TemplateRef) -> dict[str, str]:
+def _rollout_values(snapshot: Snapshot, ref: TemplateRef, declared: Collection[str]) -> dict[str, str]:
     for analysis in snapshot.rollout.analyses:
         if ref in analysis.templates:
-            _refuse_unresolved(analysis.unresolved, snapshot)
+            # An analysis of several templates gives each of them all args.
+            _refuse_unresolved([name for name in analysis.unresolved if name in declared], snapshot)
             return dict(analysis.arguments)
     return {}
 

@@ -487,3 +487,14 @@ def test_what_a_person_did_and_argo_has_missed_is_brought_to_its_notice_by_who_m
     assert bool(aborted.argo.status.get("abortedAt")) is (gate == "enforce")
     if gate == "enforce":
         assert {world.status.ended_by for world in (promoted, full, aborted)} == {"Person"}
+
+
+@pytest.mark.parametrize(("declared", "reason"), [((), "ConditionsMet"), (({"name": "region"},), "ConfigurationError")])
+def test_an_argument_of_the_rollout_that_has_no_value_matters_only_to_templates_that_declare_it(declared, reason):
+    region = {"name": "region", "valueFrom": {"fieldRef": {"fieldPath": "metadata.labels['region']"}}}
+    own = {"analysis": {"templates": [{"templateName": "errors"}], "args": [region]}}
+    world = a_world(set_weight(25), pause(), own, templates={"errors": a_template(args=list(declared))})
+
+    world.release().until(40)
+
+    assert reason in {said for _, _, said in world.verdicts}
