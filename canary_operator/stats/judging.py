@@ -228,8 +228,8 @@ def _report(objective: Objective, shown: Evidence) -> Report:
         likely_to_promote=to_promote(state.promoting.logs, rules, ratio),
         likely_to_abort=_likely_to_abort(objective, shown),
         detectable=detectable(state.canary.total, rules, stable),
-        excess=state.excess,
-        least_excess=max(state.excess - _margin(state.variance * rules.phi), 0.0),
+        excess=state.comparison.excess,
+        least_excess=max(state.comparison.excess - _margin(state.comparison.variance * rules.phi), 0.0),
     )
 
 

@@ -5,12 +5,11 @@ to abort runs on from the start of the release; evidence to promote starts anew 
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from canary_operator.stats import likelihood
-from canary_operator.stats.mixture import Logs, begun, grown, log_sum, onset_by
-from canary_operator.stats.mixture import total as whole_of
+from canary_operator.stats.mixture import Logs, begun, grown, log_sum, onset_by, total
 from canary_operator.stats.tallying import NOTHING, Count, Rules, Tick
 
 UNHEALTHY_AT = math.log(10)
@@ -24,21 +23,32 @@ FEW = 15
 
 FRESH_WORSE = begun(likelihood.WORSE)
 FRESH_ABOVE = begun(likelihood.ABOVE)
+FRESH_BELOW = (0.0,) * len(likelihood.BELOW)
 
 
 @dataclass(frozen=True, slots=True)
-class Pending:
-    """Requests that wait for a request of the other version to be compared with."""
+class Comparison:
+    """The canary beside stable.
 
+    Args:
+
+        last: the end of the last tick in which they could be compared; the beginning before any. Unix seconds.
+
+        logs: log evidence per alternative that the canary is worse.
+
+        canary, stable: requests that wait for one of the other version to be compared with.
+
+        excess: bad requests of the canary above what stable's ratio explains; without stable, above the budget.
+
+        variance: of the excess, had both versions the same ratio.
+    """
+
+    last: float
+    logs: Logs = FRESH_WORSE
     canary: Count = NOTHING
     stable: Count = NOTHING
-
-    def joined(self, tick: Tick) -> "Pending":
-        """With a tick's requests."""
-        return Pending(
-            Count(self.canary.bad + tick.canary_bad, self.canary.total + tick.canary_total),
-            Count(self.stable.bad + tick.stable_bad, self.stable.total + tick.stable_total),
-        )
+    excess: float = 0.0
+    variance: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +66,7 @@ class Promoting:
         last: the end of its last tick, Unix seconds; None before the first.
     """
 
-    logs: Logs = (0.0,) * len(likelihood.BELOW)
+    logs: Logs = FRESH_BELOW
     canary: Count = NOTHING
     first: float | None = None
     last: float | None = None
@@ -65,6 +75,9 @@ class Promoting:
     def span(self) -> float:
         """Seconds from the first tick to the last."""
         return 0.0 if self.first is None or self.last is None else self.last - self.first
+
+
+AFRESH = Promoting()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,28 +90,19 @@ class State:
 
         last: the end of the last tick, Unix seconds; the beginning before any.
 
-        compared: the end of the last tick in which the versions could be compared; the beginning before any.
+        above, stable_above: log evidence per alternative that the canary, or stable, is outside the objective.
 
-        worse, above, stable_above: log evidence per alternative, that the canary is worse than stable, that it is
-            outside the objective, that stable is.
-
-        excess: bad requests of the canary above what stable's ratio explains; without stable, above the budget.
-
-        variance: of the excess, had both versions the same ratio.
+        canary, stable: all requests since the beginning.
     """
 
     began: float
     last: float
-    compared: float
-    worse: Logs = FRESH_WORSE
+    comparison: Comparison
     above: Logs = FRESH_ABOVE
     stable_above: Logs = FRESH_ABOVE
-    promoting: Promoting = Promoting()
-    pending: Pending = Pending()
+    promoting: Promoting = AFRESH
     canary: Count = NOTHING
     stable: Count = NOTHING
-    excess: float = 0.0
-    variance: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,12 +131,12 @@ class Evidence:
 
 def begin(began: float) -> State:
     """The state at the start of a release, Unix seconds. The start need not be exact: it only spreads the onsets."""
-    return State(began, began, began)
+    return State(began, began, Comparison(began))
 
 
 def renewed(state: State) -> State:
     """The state for a new weight: evidence to promote starts anew, all else runs on."""
-    return replace(state, promoting=Promoting())
+    return replace(state, promoting=AFRESH)
 
 
 def advance(state: State, tick: Tick, rules: Rules, *, promotes: bool) -> State:
@@ -148,85 +152,79 @@ def advance(state: State, tick: Tick, rules: Rules, *, promotes: bool) -> State:
     """
     if tick.end < state.last:
         raise ValueError(f"ticks come in order of time: {tick.end} after {state.last}")
-    after = _compared(_counted(state, tick, rules), tick, rules)
-    return replace(after, promoting=_promoting(after, tick, rules)) if promotes else after
-
-
-def _counted(state: State, tick: Tick, rules: Rules) -> State:
-    """Both versions against the objective."""
-    onset = onset_by(tick.end - state.began) - onset_by(state.last - state.began)
-
-    def above(bad: int, total: int) -> Logs:
-        return likelihood.above(bad, total, rules.allowed)
-
-    own, stables = (tick.canary_bad, tick.canary_total), (tick.stable_bad, tick.stable_total)
-    outside = grown(state.stable_above, onset, _limited(above, stables, rules))
-    return replace(
-        state,
+    began, onset = state.began, onset_by(tick.end - state.began) - onset_by(state.last - state.began)
+    outside = grown(state.stable_above, onset, _above(tick.stable_bad, tick.stable_total, rules))
+    stable_above = tuple([min(each, REMEMBERED) for each in outside])
+    collects = promotes and not (rules.compares and _outside(stable_above, tick.end - began) >= UNHEALTHY_AT)
+    return State(
+        began=began,
         last=tick.end,
-        above=grown(state.above, onset, _limited(above, own, rules)),
-        stable_above=tuple([min(each, REMEMBERED) for each in outside]),
+        comparison=_compared(state.comparison, began, tick, rules) if rules.compares else _alone(state, tick, rules),
+        above=grown(state.above, onset, _above(tick.canary_bad, tick.canary_total, rules)),
+        stable_above=stable_above,
+        promoting=_promoting(state.promoting, tick, rules) if collects else state.promoting,
         canary=Count(state.canary.bad + tick.canary_bad, state.canary.total + tick.canary_total),
         stable=Count(state.stable.bad + tick.stable_bad, state.stable.total + tick.stable_total),
     )
 
 
-def _compared(state: State, tick: Tick, rules: Rules) -> State:
-    """The canary against stable, as soon as both have served; until then their requests wait for each other."""
-    if not rules.compares:
-        missing = tick.canary_bad - tick.canary_total * rules.allowed
-        spread = tick.canary_total * rules.allowed * (1 - rules.allowed)
-        return replace(state, excess=state.excess + missing, variance=state.variance + spread)
-    block = state.pending.joined(tick)
-    if not (block.canary.total and block.stable.total):
-        return replace(state, pending=block)
-    onset = onset_by(tick.end - state.began) - onset_by(state.compared - state.began)
-    canary, stable = (block.canary.bad, block.canary.total), (block.stable.bad, block.stable.total)
-    rho = rules.risk.tolerable_ratio
-    ratios = _limited(lambda e, n: likelihood.worse((e, n), stable, rho), canary, rules)
-    times = block.canary.total / block.stable.total
-    return replace(
-        state,
-        compared=tick.end,
-        pending=Pending(),
-        worse=grown(state.worse, onset, ratios),
-        excess=state.excess + block.canary.bad - times * block.stable.bad,
-        variance=state.variance + times * (block.canary.bad + block.stable.bad),
-    )
+def _above(bad: int, total: int, rules: Rules) -> Sequence[float]:
+    return _limited(lambda errors: likelihood.above(errors, total, rules.allowed), bad, rules)
 
 
-def _limited(ratios: Callable[[int, int], Logs], counts: tuple[int, int], rules: Rules) -> list[float]:
+def _limited(ratios: Callable[[int], Logs], bad: int, rules: Rules) -> Sequence[float]:
     """What a tick adds. Its errors beyond a few add no more than the cap.
 
     Scrapes of the two versions are not at the same moment, so that the edge of an outage shows in one tick of the
     canary first. What counts here is never more than the likelihood ratio, so the error rates hold.
     """
-    bad, total = counts
-    whole = _bounded(ratios(bad, total), rules.phi, math.inf)
-    if bad <= FEW or max(whole) <= rules.cap:
+    phi, cap = rules.phi, rules.cap
+    whole = [each / phi for each in ratios(bad)]
+    if bad <= FEW or max(whole) <= cap:
         return whole
-    few = _bounded(ratios(FEW, total), rules.phi, math.inf)
-    return [min(each, max(rules.cap, least)) for each, least in zip(whole, few, strict=True)]
+    few = [each / phi for each in ratios(FEW)]
+    return [min(each, max(cap, least)) for each, least in zip(whole, few, strict=True)]
 
 
-def _promoting(state: State, tick: Tick, rules: Rules) -> Promoting:
-    """Evidence to promote; nothing is collected while stable itself is outside the objective."""
-    before = state.promoting
-    if not tick.canary_total or (rules.compares and _environment(state) >= UNHEALTHY_AT):
-        return before
-    ratios = _bounded(
-        likelihood.below(tick.canary_bad, tick.canary_total, rules.rejected), rules.phi, rules.promote_cap
+def _compared(before: Comparison, began: float, tick: Tick, rules: Rules) -> Comparison:
+    """The canary against stable, as soon as both have served; until then their requests wait for each other."""
+    canary = Count(before.canary.bad + tick.canary_bad, before.canary.total + tick.canary_total)
+    stable = Count(before.stable.bad + tick.stable_bad, before.stable.total + tick.stable_total)
+    if not (canary.total and stable.total):
+        return replace(before, canary=canary, stable=stable)
+    onset, times = onset_by(tick.end - began) - onset_by(before.last - began), canary.total / stable.total
+    pair, rho = (stable.bad, stable.total), rules.risk.tolerable_ratio
+    ratios = _limited(lambda errors: likelihood.worse((errors, canary.total), pair, rho), canary.bad, rules)
+    return Comparison(
+        last=tick.end,
+        logs=grown(before.logs, onset, ratios),
+        excess=before.excess + canary.bad - times * stable.bad,
+        variance=before.variance + times * (canary.bad + stable.bad),
     )
+
+
+def _alone(state: State, tick: Tick, rules: Rules) -> Comparison:
+    """Without stable only the excess is counted, above the budget."""
+    before, allowed = state.comparison, tick.canary_total * rules.allowed
+    return replace(
+        before,
+        excess=before.excess + tick.canary_bad - allowed,
+        variance=before.variance + allowed * (1 - rules.allowed),
+    )
+
+
+def _promoting(before: Promoting, tick: Tick, rules: Rules) -> Promoting:
+    """Evidence to promote, with a cap of its own: one huge tick proves nothing."""
+    if not tick.canary_total:
+        return before
+    phi, cap = rules.phi, rules.promote_cap
+    ratios = likelihood.below(tick.canary_bad, tick.canary_total, rules.rejected)
     return Promoting(
-        logs=tuple([each + ratio for each, ratio in zip(before.logs, ratios, strict=True)]),
+        logs=tuple([each + min(ratio / phi, cap) for each, ratio in zip(before.logs, ratios, strict=True)]),
         canary=Count(before.canary.bad + tick.canary_bad, before.canary.total + tick.canary_total),
         first=tick.end if before.first is None else before.first,
         last=tick.end,
     )
-
-
-def _bounded(ratios: Logs, phi: float, cap: float) -> list[float]:
-    return [min(each / phi, cap) for each in ratios]
 
 
 def evidence(state: State, rules: Rules) -> Evidence:
@@ -234,13 +232,13 @@ def evidence(state: State, rules: Rules) -> Evidence:
     elapsed = state.last - state.began
     promotion = [each + weight for each, weight in zip(state.promoting.logs, likelihood.BELOW_WEIGHTS, strict=True)]
     return Evidence(
-        worse=whole_of(state.worse, likelihood.WORSE_WEIGHTS, state.compared - state.began),
-        above=whole_of(state.above, likelihood.ABOVE_WEIGHTS, elapsed),
-        environment=_environment(state),
+        worse=total(state.comparison.logs, likelihood.WORSE_WEIGHTS, state.comparison.last - state.began),
+        above=total(state.above, likelihood.ABOVE_WEIGHTS, elapsed),
+        environment=_outside(state.stable_above, elapsed),
         promotion=log_sum(promotion),
         settled=state.promoting.span >= rules.settles,
     )
 
 
-def _environment(state: State) -> float:
-    return whole_of(state.stable_above, likelihood.ABOVE_WEIGHTS, state.last - state.began)
+def _outside(stable_above: Logs, elapsed: float) -> float:
+    return total(stable_above, likelihood.ABOVE_WEIGHTS, elapsed)

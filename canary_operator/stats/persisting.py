@@ -1,7 +1,6 @@
 """States as JSON, to the bit: Python writes a float with as many digits as tell it from every other.
 
-Law: what is written reads back equal, and what does not read is refused whole. Without requests nothing is written
-as a number that JSON does not have.
+Law: what is written reads back equal, and what does not read is refused whole.
 """
 
 import math
@@ -11,7 +10,7 @@ from typing import cast
 from canary_operator.errors import ConfigurationError
 from canary_operator.stats import likelihood
 from canary_operator.stats.mixture import Logs
-from canary_operator.stats.objective import Pending, Promoting, State
+from canary_operator.stats.objective import Comparison, Promoting, State
 from canary_operator.stats.tallying import Count
 
 FORMAT = 1
@@ -19,21 +18,21 @@ FORMAT = 1
 
 def dump(state: State) -> dict[str, object]:
     """Write the state of one objective; less than 2 kB as JSON."""
-    pending, promoting = state.pending, state.promoting
+    comparison, promoting = state.comparison, state.promoting
     return {
         "format": FORMAT,
-        "times": [state.began, state.last, state.compared],
-        "worse": list(state.worse),
+        "times": [state.began, state.last, comparison.last],
+        "worse": list(comparison.logs),
         "above": list(state.above),
         "stableAbove": list(state.stable_above),
         "promoting": list(promoting.logs),
         "promotingTimes": [] if promoting.first is None else [promoting.first, promoting.last],
         "counts": [
             number
-            for count in (state.canary, state.stable, promoting.canary, pending.canary, pending.stable)
+            for count in (state.canary, state.stable, promoting.canary, comparison.canary, comparison.stable)
             for number in (count.bad, count.total)
         ],
-        "excess": [state.excess, state.variance],
+        "excess": [comparison.excess, comparison.variance],
     }
 
 
@@ -57,19 +56,16 @@ def _load(stored: Mapping[str, object]) -> State:
     excess, variance = _numbers(stored["excess"], 2)
     canary, stable, promoted, waiting, stable_waiting = _counts(stored["counts"])
     times = _numbers(stored["promotingTimes"], 2) if stored["promotingTimes"] else (None, None)
+    logs = _numbers(stored["worse"], likelihood.WORSE)
     return State(
         began=began,
         last=last,
-        compared=compared,
-        worse=_numbers(stored["worse"], likelihood.WORSE),
+        comparison=Comparison(compared, logs, waiting, stable_waiting, excess, variance),
         above=_numbers(stored["above"], likelihood.ABOVE),
         stable_above=_numbers(stored["stableAbove"], likelihood.ABOVE),
         promoting=Promoting(_numbers(stored["promoting"], len(likelihood.BELOW)), promoted, *times),
-        pending=Pending(waiting, stable_waiting),
         canary=canary,
         stable=stable,
-        excess=excess,
-        variance=variance,
     )
 
 
