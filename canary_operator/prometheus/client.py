@@ -22,7 +22,7 @@ from urllib3.util.retry import Retry
 from canary_operator import settings
 from canary_operator.model.samples import Absent, Query
 from canary_operator.model.verdict import HoldReason
-from canary_operator.prometheus import deadline, decoding
+from canary_operator.prometheus import deadline, decoding, garbage
 from canary_operator.prometheus.replies import Fault, Reply
 
 # A server in the same cluster accepts within milliseconds; a lost first packet is sent again after 1 s.
@@ -217,7 +217,8 @@ def _read_reply(received: _Received) -> Reply:
     if "html" in received.content_type.lower():
         return _unavailable(f"HTTP {status} with an HTML page: a proxy or a login page answered, not Prometheus")
     if status == HTTPStatus.OK:
-        return decoding.decode_answer(received.body)
+        with garbage.kept():
+            return decoding.decode_answer(received.body)
     error_type = decoding.decode_error_type(received.body)
     if status in _QUERY_REFUSED and error_type is not None:
         message = f"the query is refused: {error_type} (HTTP {status})"

@@ -16,7 +16,7 @@ from canary_operator import settings
 from canary_operator.model.providers import ProviderAddresses, normalise_address
 from canary_operator.model.samples import Absent, Answer, Query, Question, RawQuery
 from canary_operator.model.verdict import HoldReason
-from canary_operator.prometheus import planning
+from canary_operator.prometheus import garbage, planning
 from canary_operator.prometheus.breaker import Breaker
 from canary_operator.prometheus.client import PrometheusClient, time_limit
 from canary_operator.prometheus.planning import United
@@ -244,7 +244,8 @@ class _Desk:
             left -= len(smaller)
             pending.extend(smaller)
             if not smaller:
-                answers.update(planning.share(part, self._named(reply.answer)))
+                with garbage.kept():
+                    answers.update(planning.share(part, self._named(reply.answer)))
         return _Work(answers, sent)
 
     def _hand_out(self, united: United, futures: Waiting, future: "asyncio.Future[_Work]") -> None:
