@@ -56,7 +56,7 @@ class Plan:
     @property
     def rules(self) -> Rules:
         """The grid of the ticks is that of the evaluations."""
-        return Rules(tick_seconds=self.snapshot.evaluation_interval)
+        return Rules(tick_seconds=self.snapshot.evaluation_interval, stratify_by=self.policy.stratify_by)
 
     @property
     def window(self) -> int:
@@ -144,9 +144,8 @@ def count(plan: Plan, samples: Samples) -> Counted | Absent:
         if isinstance(each, Absent):
             return each
     selections = {arm: each for arm, each in read.items() if isinstance(each, Selection)}
-    if (stranger := _stranger(plan, option, selections)) is not None:
-        return stranger
-    return _folded(plan, option, selections)
+    wrong = _stranger(plan, option, selections) or _unstratified(plan, selections)
+    return wrong or _folded(plan, option, selections)
 
 
 def _choose(plan: Plan, samples: Samples) -> Option | Absent:
@@ -215,6 +214,15 @@ def _stranger(plan: Plan, option: Option, selections: Mapping[Arm, Selection]) -
                     f"expected series of pods {beginning}…, and saw one of pod {pod[:80]}: another workload has the "
                     "same labels",
                 )
+    return None
+
+
+def _unstratified(plan: Plan, selections: Mapping[Arm, Selection]) -> Absent | None:
+    """A label that nothing has would compare all with all, and nobody would notice."""
+    counters = [counter for selection in selections.values() for counter in selection.counters]
+    for name in plan.policy.stratify_by:
+        if counters and all(f'{name}=""' in counter.stratum for counter in counters):
+            return Absent(HoldReason.CONFIGURATION_ERROR, f'stratifyBy: no series has the label "{name}"')
     return None
 
 

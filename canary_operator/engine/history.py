@@ -57,7 +57,8 @@ def _learnt(option: Option, answers: list[Answer], at: float) -> Dispersion:
     selection = asking.read(option.way, answers, rules)
     if isinstance(selection, Absent):
         return NONE
-    return Dispersion(dispersion.phi(_blocks(_ticks(selection, at, rules))))
+    blocks = _blocks(_ticks(selection, at, rules))
+    return Dispersion(dispersion.phi(blocks), dispersion.rank_blocks(blocks) * _BLOCK_SECONDS)
 
 
 def _ticks(selection: Selection, at: float, rules: Rules) -> tuple[Tick, ...]:

@@ -5,17 +5,19 @@ Law: pure. What is written reads back equal; what cannot be read is forgotten wh
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from canary_operator.counting import folding
 from canary_operator.counting import persisting as counts_json
 from canary_operator.counting.tallies import Epoch, State
+from canary_operator.engine.ranking import Ranking
 from canary_operator.errors import ConfigurationError
 from canary_operator.model.samples import Absent
 from canary_operator.model.verdict import HoldReason
-from canary_operator.stats import objective, share
+from canary_operator.stats import dispersion, objective, share
 from canary_operator.stats import persisting as stats_json
+from canary_operator.stats.dispersion import RankState
 from canary_operator.stats.share import ShareState
 from canary_operator.stats.tallying import Count
 
@@ -53,9 +55,12 @@ class Dispersion:
     Args:
 
         phi: variance between them over that of independent errors, at least 1.
+
+        burst_seconds: how long a pod's errors come together; blocks of this length are nearly independent.
     """
 
     phi: float
+    burst_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +77,10 @@ class Recollection:
 
         dispersion: None until it was learnt.
 
+        ranking: None where stable's pods differ by chance alone.
+
+        strata: states of parts of the traffic, by name; empty where like is not compared with like.
+
         asked_at: the last time that was asked for, None before the first.
 
         absent: why the last look brought nothing to judge by, None if it did.
@@ -86,6 +95,8 @@ class Recollection:
     weight: Weight | None = None
     warm_from: float | None = None
     dispersion: Dispersion | None = None
+    ranking: Ranking | None = None
+    strata: Mapping[str, objective.State] = field(default_factory=dict)
     asked_at: float | None = None
     absent: Absent | None = None
 
@@ -125,7 +136,9 @@ def dump(known: Recollection) -> str:
         "chosen": None if known.chosen is None else [known.chosen.candidate, known.chosen.way],
         "weight": None if known.weight is None else [known.weight.percent, known.weight.since],
         "warmFrom": known.warm_from,
-        "phi": None if known.dispersion is None else known.dispersion.phi,
+        "dispersion": None if known.dispersion is None else [known.dispersion.phi, known.dispersion.burst_seconds],
+        "ranking": None if known.ranking is None else _dump_ranking(known.ranking),
+        "strata": {name: stats_json.dump(each) for name, each in sorted(known.strata.items())},
         "askedAt": known.asked_at,
         "absent": None if known.absent is None else [known.absent.reason.value, known.absent.message],
     }
@@ -141,7 +154,8 @@ def load(text: str) -> Recollection | None:
 
 
 def _load(stored: Mapping[str, Any]) -> Recollection:
-    chosen, weight, absent, phi = stored["chosen"], stored["weight"], stored["absent"], stored["phi"]
+    chosen, weight, absent = stored["chosen"], stored["weight"], stored["absent"]
+    spread, ranking = stored["dispersion"], stored["ranking"]
     return Recollection(
         since=float(stored["since"]),
         counts=counts_json.load(stored["counts"]),
@@ -151,10 +165,32 @@ def _load(stored: Mapping[str, Any]) -> Recollection:
         chosen=None if chosen is None else Chosen(str(chosen[0]), int(chosen[1])),
         weight=None if weight is None else Weight(weight[0], float(weight[1])),
         warm_from=stored["warmFrom"],
-        dispersion=None if phi is None else Dispersion(float(phi)),
+        dispersion=None if spread is None else Dispersion(float(spread[0]), float(spread[1])),
+        ranking=None if ranking is None else _load_ranking(ranking),
+        strata={str(name): stats_json.load(each) for name, each in stored["strata"].items()},
         asked_at=stored["askedAt"],
         absent=None if absent is None else Absent(HoldReason(absent[0]), str(absent[1])),
     )
+
+
+def _dump_ranking(ranking: Ranking) -> Mapping[str, Any]:
+    return {
+        "times": [ranking.state.began, ranking.state.last, ranking.seconds, ranking.end],
+        "logs": list(ranking.state.logs),
+        "canary": {name: [count.bad, count.total] for name, count in sorted(ranking.canary.items())},
+        "stable": {name: [count.bad, count.total] for name, count in sorted(ranking.stable.items())},
+    }
+
+
+def _load_ranking(stored: Mapping[str, Any]) -> Ranking:
+    began, last, seconds, end = map(float, stored["times"])
+    logs = tuple(map(float, stored["logs"]))
+    if len(logs) != len(dispersion.FRESH):
+        raise ValueError("the stored ranks have another length")
+    canary, stable = (
+        {name: Count(*map(int, each)) for name, each in stored[arm].items()} for arm in ("canary", "stable")
+    )
+    return Ranking(RankState(began, last, logs), seconds, end, canary, stable)
 
 
 def _dump_shares(shares: ShareState) -> Mapping[str, Any]:

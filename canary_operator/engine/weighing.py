@@ -4,10 +4,12 @@ Law: pure. Evidence to abort counts from the end of the warm-up on, evidence to 
 force and had settled. While a version warms up only a hard failure is evidence: caches and connection pools fill.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from canary_operator.counting import parting
 from canary_operator.counting.tallies import Tick
+from canary_operator.engine import ranking
 from canary_operator.engine.recollection import HARD_FAILURE, Recollection
 from canary_operator.model.indicator import Indicator
 from canary_operator.model.policy import SLOPolicySpec
@@ -67,13 +69,33 @@ def weigh(known: Recollection, ticks: Iterable[Tick], scale: Scale) -> Recollect
 
 def _weighed(known: Recollection, tick: Tick, scale: Scale) -> Recollection:
     begun = tick.end - scale.tick_seconds
-    one = Weighed(tick.end, tick.canary.bad, tick.canary.total, tick.stable.bad, tick.stable.total)
+    one = _one(tick)
     until = warm_until(known, scale.policy)
     if until is None or begun < until:
         return replace(known, hard=objective.advance(known.hard, one, hard(scale.rules), promotes=False))
     settled = known.weight is not None and begun >= known.weight.since + scale.policy.timing.settle
-    evidence = objective.advance(known.evidence, one, scale.rules, promotes=settled)
-    return replace(known, evidence=evidence, shares=_shared(known, one, scale) if settled else known.shares)
+    return replace(
+        known,
+        evidence=objective.advance(known.evidence, one, scale.rules, promotes=settled),
+        strata=_stratified(known, tick, scale),
+        ranking=None if known.ranking is None else ranking.ranked(known.ranking, tick),
+        shares=_shared(known, one, scale) if settled else known.shares,
+    )
+
+
+def _stratified(known: Recollection, tick: Tick, scale: Scale) -> Mapping[str, objective.State]:
+    """The parts of the traffic, each compared with its own."""
+    if not scale.policy.stratify_by:
+        return {}
+    strata = dict(known.strata)
+    for name, part in parting.by_stratum(tick, parting.named(tuple(strata), (tick,))).items():
+        before = strata.get(name, objective.begin(known.evidence.began))
+        strata[name] = objective.advance(before, _one(part), scale.rules, promotes=False)
+    return strata
+
+
+def _one(tick: Tick) -> Weighed:
+    return Weighed(tick.end, tick.canary.bad, tick.canary.total, tick.stable.bad, tick.stable.total)
 
 
 def _shared(known: Recollection, tick: Weighed, scale: Scale) -> share.ShareState:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from canary_operator.errors import ConfigurationError
 from canary_operator.model import durations
@@ -23,12 +23,6 @@ PREFIX = "canary-operator.io/"
 
 
 LabelName = Annotated[str, Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$", max_length=128, description="Name of a label.")]
-
-
-def _not_yet_stratified(labels: tuple[str, ...]) -> tuple[str, ...]:
-    if labels:
-        raise ValueError("must be empty: comparing like with like is not built yet")
-    return labels
 
 
 class Timing(Document):
@@ -106,10 +100,11 @@ class SLOPolicySpec(Document):
     attribution: Attribution = Field(
         default=Attribution(), description="How the canary's series are told from stable's."
     )
-    stratify_by: Annotated[tuple[LabelName, ...], AfterValidator(_not_yet_stratified)] = Field(
+    stratify_by: tuple[LabelName, ...] = Field(
         default=(),
-        max_length=1,
-        description="Labels whose values are compared like with like. Must be empty today: it has no effect yet.",
+        max_length=2,
+        description="Labels, such as route, whose values are compared each with its own, so that a version that gets "
+        "more of a slow route is not blamed for it. Up to eight values; the rest is one. Default none.",
     )
     risk: Risk = Field(default=Risk(), description="How often the gate may be wrong, and what still counts as fine.")
     guards: Guards = Field(default=Guards(), description="What must be right before evidence is believed.")

@@ -220,6 +220,8 @@ def _report(objective: Objective, shown: Evidence) -> Report:
     span = state.promoting.span / rules.settles if rules.settles else 1.0
     ratio = state.promoting.canary.ratio or 0.0
     stable = state.stable if rules.compares else None
+    parts = [each.comparison for each in objective.strata.values()] or [state.comparison]
+    excess, variance = sum(each.excess for each in parts), sum(each.variance for each in parts)
     return Report(
         evidence=shown,
         towards_abort=min(max(_towards_abort(objective, shown), 0.0), 1.0),
@@ -228,8 +230,8 @@ def _report(objective: Objective, shown: Evidence) -> Report:
         likely_to_promote=to_promote(state.promoting.logs, rules, ratio),
         likely_to_abort=_likely_to_abort(objective, shown),
         detectable=detectable(state.canary.total, rules, stable),
-        excess=state.comparison.excess,
-        least_excess=max(state.comparison.excess - _margin(state.comparison.variance * rules.phi), 0.0),
+        excess=excess,
+        least_excess=max(excess - _margin(variance * rules.phi), 0.0),
     )
 
 

@@ -140,7 +140,7 @@ def test_a_policy_is_the_defaults_and_what_is_written():
         {"risk": {"rejectRatio": "1"}},
         {"risk": {"falseAbort": "1e-2"}},
         {"guards": {"minShareOfWeight": "1"}},
-        {"stratifyBy": ["route"]},
+        {"stratifyBy": ["not a label"]},
         {"compatibility": "argo"},
     ],
 )

@@ -33,6 +33,8 @@ class Version:
     rate_at: Callable[[float], float] | None = None
     gone_at: float = float("inf")
     errors_of: Callable[[int, float], float] | None = None
+    # Of each route its share of the requests and its share of errors; without any, there is no label.
+    routes: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     restarts: int = 0
     restarted_at: float | None = None
 
@@ -87,16 +89,24 @@ class Fleet:
         """Every scrape up to a time; counted once and kept, so that the past never changes."""
         pages = self._pages.setdefault((version.hash, number), [])
         at = pages[-1][0] if pages else max(version.born, -3600.0) + 3.0 * (number + 1) - SCRAPE
-        counts = dict(pages[-1][1]) if pages else {"good": 0, "bad": 0, "slow": 0}
+        counts = dict(pages[-1][1]) if pages else {}
         while at + SCRAPE <= min(until, version.gone_at):
             at += SCRAPE
             rate = version.rate if version.rate_at is None else version.rate_at(at)
             for _ in range(self._requests(rate, at)):
-                ratio = version.errors(at) if version.errors_of is None else version.errors_of(number, at)
-                counts["bad" if self._chance.random() < ratio else "good"] += 1
-                counts["slow"] += self._chance.random() < version.slow(at)
+                route, ratio = self._route(version, number, at)
+                key = f"{'bad' if self._chance.random() < ratio else 'good'} {route}"
+                counts[key] = counts.get(key, 0) + 1
+                counts["slow"] = counts.get("slow", 0) + (self._chance.random() < version.slow(at))
             pages.append((at, dict(counts)))
         return [page for page in pages if page[0] <= until]
+
+    def _route(self, version: Version, number: int, at: float) -> tuple[str, float]:
+        if version.routes:
+            names = list(version.routes)
+            name = self._chance.choices(names, [version.routes[each][0] for each in names])[0]
+            return name, version.routes[name][1]
+        return "", version.errors(at) if version.errors_of is None else version.errors_of(number, at)
 
     def _requests(self, rate: float, at: float) -> int:
         """By chance, or as regular as a clock."""
@@ -111,10 +121,15 @@ def _poisson(chance: random.Random, mean: float) -> int:
 
 
 def _exposed(page: Mapping[str, int], version: Version) -> list[tuple[str, dict[str, str], int]]:
-    whole = page["good"] + page["bad"]
-    exposed = [("up", {}, 1)]
-    exposed += [("http_requests_total", {version.status_label: "200"}, page["good"])] if page["good"] else []
-    exposed += [("http_requests_total", {version.status_label: "500"}, page["bad"])] if page["bad"] else []
+    exposed: list[tuple[str, dict[str, str], int]] = [("up", {}, 1)]
+    whole = 0
+    for key, count in page.items():
+        if key == "slow":
+            continue
+        kind, _, route = key.partition(" ")
+        whole += count
+        labels = {version.status_label: "500" if kind == "bad" else "200"} | ({"route": route} if route else {})
+        exposed.append(("http_requests_total", labels, count))
     buckets = {"0.1": 0, "0.5": whole - page["slow"], "2.5": whole, "+Inf": whole} if whole else {}
     return exposed + [("http_request_duration_seconds_bucket", {"le": le}, count) for le, count in buckets.items()]
 

@@ -316,8 +316,8 @@ def test_pods_of_stable_that_differ_by_more_than_chance_make_the_gate_more_caref
     even.until(120)
     uneven.until(120)
 
-    assert memory(even)["phi"] < 1.5
-    assert memory(uneven)["phi"] > 2
+    assert memory(even)["dispersion"][0] < 1.5
+    assert memory(uneven)["dispersion"][0] > 2
 
 
 def memory(world: World) -> Any:
@@ -402,3 +402,57 @@ def test_a_template_that_is_missing_holds_and_does_not_stop_an_objective_from_ab
 
     assert held == ("Hold", "ConfigurationError")
     assert world.verdict == ("Abort", "CanaryRegression")
+
+
+def mixed() -> Fleet:
+    """The canary gets far more of the route that fails often, for both versions alike."""
+    return Fleet(
+        canary(rate=30, routes={"/search": (0.9, 0.04), "/": (0.1, 0.001)}),
+        stable(rate=30, routes={"/search": (0.1, 0.04), "/": (0.9, 0.001)}),
+    )
+
+
+def test_a_canary_that_gets_more_of_a_bad_route_is_blamed_only_where_routes_are_not_told_apart():
+    pooled = a_world(mixed(), a_policy(), steps=(set_weight(25), pause())).release()
+    apart = a_world(mixed(), a_policy(stratifyBy=["route"]), steps=(set_weight(25), pause())).release()
+
+    pooled.until(400)
+    apart.until(400)
+
+    assert pooled.is_aborted
+    assert not apart.is_aborted
+    assert set(memory(apart)["strata"]) == {'route="/"', 'route="/search"'}
+
+
+def test_a_canary_that_is_worse_on_one_route_is_found_where_routes_are_told_apart():
+    fleet = Fleet(
+        canary(rate=30, routes={"/search": (0.2, 0.15), "/": (0.8, 0.001)}),
+        stable(rate=30, routes={"/search": (0.2, 0.01), "/": (0.8, 0.001)}),
+    )
+    world = a_world(fleet, a_policy(stratifyBy=["route"]), steps=(set_weight(25), pause())).release()
+
+    world.until(400)
+
+    assert world.verdict == ("Abort", "CanaryRegression")
+
+
+def test_where_stables_pods_differ_pods_are_ranked_as_well():
+    def bursts(pod: int, at: float) -> float:
+        return 0.1 if (int(at) // 45 + pod * 7) % 11 == 0 else 0.0
+
+    stable_pods = Version(STABLE, pods=6, born=-3600.0, errors_of=bursts)
+    world = a_world(Fleet(canary(errors_of=bursts), stable_pods), steps=(set_weight(25), pause())).release()
+
+    world.until(300)
+
+    assert memory(world)["ranking"]["stable"]
+    assert not world.is_aborted
+
+
+def test_a_label_to_stratify_by_that_nothing_has_holds():
+    world = a_world(Fleet(), a_policy(stratifyBy=["route"])).release()
+
+    world.until(200)
+
+    assert world.verdict == ("Hold", "ConfigurationError")
+    assert 'no series has the label "route"' in world.status.message

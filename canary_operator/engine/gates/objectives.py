@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from canary_operator.attribution.choosing import rendered
 from canary_operator.counting import asking
-from canary_operator.engine import counted, history, phrases, recollection, sought, weighing
+from canary_operator.engine import counted, history, phrases, ranking, recollection, sought, weighing
 from canary_operator.engine.counted import Counted, Plan
 from canary_operator.engine.look import Ground, Said
 from canary_operator.engine.recollection import Recollection
@@ -25,7 +25,7 @@ from canary_operator.model.policy import SLOPolicySpec
 from canary_operator.model.rollout import Rollout, StepKind
 from canary_operator.model.samples import Absent, Question, Samples
 from canary_operator.model.verdict import AbortReason, Finding, HoldReason, PromoteReason
-from canary_operator.stats import judging, share
+from canary_operator.stats import dispersion, judging, share
 from canary_operator.stats.judging import Cause, Judgement, Objective, Report
 from canary_operator.stats.objective import State
 from canary_operator.stats.tallying import Rules
@@ -170,8 +170,16 @@ def _learn(item: Item, samples: Samples) -> Learnt:
         case Absent() as absent:
             return Learnt(item, replace(item.known, asked_at=item.plan.at, absent=absent))
         case Counted() as found:
-            learnt = replace(_weighed(item, found), dispersion=history.learn(item.plan, samples))
-            return Learnt(item, learnt, counted=found)
+            return Learnt(item, _dispersed(item, _weighed(item, found), samples), counted=found)
+
+
+def _dispersed(item: Item, known: Recollection, samples: Samples) -> Recollection:
+    """With what was learnt of stable's pods; where they differ by more than chance, pods are ranked from now on."""
+    learnt = history.learn(item.plan, samples)
+    if learnt is None or known.dispersion is not None:
+        return known
+    begun = ranking.begin(item.plan.at, learnt.burst_seconds) if learnt.phi > 1 else None
+    return replace(known, dispersion=learnt, ranking=begun)
 
 
 def _weighed(item: Item, found: Counted) -> Recollection:
@@ -206,10 +214,16 @@ def _judgement(learnt: tuple[Learnt, ...], ground: Ground) -> Judgement | None:
     if not learnt:
         return None
     if _is_warm(learnt, ground):
-        return judging.judge({each.item.name: Objective(each.known.evidence, each.item.rules) for each in learnt})
+        return judging.judge({each.item.name: _objective(each) for each in learnt})
     return judging.judge(
         {each.item.name: Objective(each.known.hard, weighing.hard(each.item.rules)) for each in learnt}
     )
+
+
+def _objective(learnt: Learnt) -> Objective:
+    known = learnt.known
+    ranks = None if known.ranking is None else dispersion.evidence(known.ranking.state)
+    return Objective(known.evidence, learnt.item.rules, ranks=ranks, strata=known.strata)
 
 
 def _findings(learnt: tuple[Learnt, ...], judgement: Judgement | None, ground: Ground) -> Iterator[Finding]:
