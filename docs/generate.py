@@ -49,10 +49,10 @@ HOLD = {
 
 ABORT = {
     AbortReason.OVERRIDE: "a person said so in `spec.override` of the CanaryGate",
-    AbortReason.CANARY_REGRESSION: "the canary is shown to be worse than `tolerableRatio` times stable, and outside its "
-    "objective",
-    AbortReason.OBJECTIVE_BREACHED: "the canary is shown to be outside its objective, and there is no stable version to "
-    "compare with",
+    AbortReason.CANARY_REGRESSION: "the canary is shown to be worse than `tolerableRatio` times stable, and outside "
+    "its objective",
+    AbortReason.OBJECTIVE_BREACHED: "the canary is shown to be outside its objective, and there is no stable version "
+    "to compare with",
     AbortReason.CANARY_UNHEALTHY: "the canary's containers were restarted more often than `guards.maxRestarts`",
     AbortReason.EXPOSURE_SPENT: "the release has cost more bad requests above stable's ratio than `risk.maxExcessBad`",
     AbortReason.CONDITIONS_FAILED: "a metric failed more often than its `failureLimit` allows",
