@@ -227,20 +227,35 @@ def _unstratified(plan: Plan, selections: Mapping[Arm, Selection]) -> Absent | N
 
 
 def _folded(plan: Plan, option: Option, selections: Mapping[Arm, Selection]) -> Counted | Absent:
-    canary, stable = selections[Arm.CANARY], selections[Arm.STABLE]
+    canary = selections[Arm.CANARY]
     arms = dict(selections) if plan.compares else {Arm.CANARY: canary}
     reading = Reading(arms, since=plan.at - plan.window, until=plan.at, pods=_pods(plan.snapshot.facts))
     folded = folding.fold(plan.known.counts, reading, _epoch(plan, option), plan.rules)
     if isinstance(folded, Absent):
         return folded
+    absent = _missing(plan, option, selections)
+    absent = absent or _stale(plan, selections, folded)
+    if absent is None and not _is_young(plan):
+        absent = presence.quiet(folded.state, _usual(plan, folded))
+    return Counted(option, folded, absent, canary.left_out.sentence())
+
+
+def _missing(plan: Plan, option: Option, selections: Mapping[Arm, Selection]) -> Absent | None:
+    canary = selections[Arm.CANARY]
     absent = presence.absent(
         canary,
-        stable if plan.compares else None,
+        selections[Arm.STABLE] if plan.compares else None,
         canary_running=_canary_runs(plan),
         metric=rendered(option.way.selectors[0], option.candidate.canary),
     )
-    absent = absent or _stale(plan, selections, folded) or presence.quiet(folded.state, _usual(plan, folded))
-    return Counted(option, folded, absent, canary.left_out.sentence())
+    if absent is not None and _is_young(plan) and not canary.counters:
+        return Absent(HoldReason.COLLECTING, "the canary has no series yet")
+    return absent
+
+
+def _is_young(plan: Plan) -> bool:
+    """Whether the version has just begun: it may not have been scraped, or not have been asked for anything."""
+    return plan.at - plan.known.since < plan.policy.guards.max_telemetry_age
 
 
 def _stale(plan: Plan, selections: Mapping[Arm, Selection], folded: Folded) -> Absent | None:

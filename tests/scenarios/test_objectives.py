@@ -456,3 +456,12 @@ def test_a_label_to_stratify_by_that_nothing_has_holds():
 
     assert world.verdict == ("Hold", "ConfigurationError")
     assert 'no series has the label "route"' in world.status.message
+
+
+def test_a_canary_that_has_just_begun_is_waited_for_without_alarm():
+    world = a_world(Fleet(canary(born=20.0), stable())).release()
+
+    world.until(600)
+
+    assert world.is_promoted
+    assert {reason for _, _, reason in world.verdicts} <= {"Collecting", "WarmUp", "EvidenceSufficient"}
