@@ -110,12 +110,18 @@ def pods_with(stage: Stage, image: str) -> list[dict[str, Any]]:
 
 
 def quiet(stage: Stage, watch: Watch) -> None:
-    """Stop all requests, and wait until everything before was scraped and looked at."""
+    """Stop all requests, and wait until a scrape after the last one is counted."""
     traffic(stage, 0)
     stopped = time.time()
     newest = f'min(timestamp(up{{namespace="{stage.namespace}",pod!=""}}))'
-    stage.until(lambda: (stage.lab.prometheus.value(newest) or 0) > stopped + 3, "scrapes after the last request")
-    assert watch.look()
+
+    def scraped() -> float:
+        at = stage.lab.prometheus.value(newest) or 0.0
+        return at if at > stopped + 1 else 0.0
+
+    scrape = stage.until(scraped, "a scrape after the last request")
+    # A scrape counts once its tick is over.
+    stage.until(lambda: watch.look() and (watch.state.watermark_ms or 0) >= scrape * 1000, "the tick of that scrape")
 
 
 def served(stage: Stage, watch: Watch, image: str, requests: int) -> None:
