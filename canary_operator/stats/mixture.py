@@ -76,6 +76,14 @@ def total(evidence: Logs, weights: Logs, elapsed: float) -> float:
     return log_add(seen, math.log(ahead)) if ahead > 0 else seen
 
 
+def forgetful(evidence: Logs, weights: Logs, most: float) -> Logs:
+    """Evidence of which no alternative, weighted, remembers more than ``most``: what is over is soon seen to be over.
+
+    Less evidence than there was keeps the error rate.
+    """
+    return tuple([min(each, most - weight) for each, weight in zip(evidence, weights, strict=True)])
+
+
 def normalised(weights: Sequence[float]) -> Logs:
     """Logarithms of weights that sum to one."""
     whole = sum(weights)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from canary_operator.stats import likelihood
-from canary_operator.stats.mixture import Logs, begun, grown, log_sum, onset_by, total
+from canary_operator.stats.mixture import Logs, begun, forgetful, grown, log_sum, onset_by, total
 from canary_operator.stats.tallying import NOTHING, Count, Rules, Tick
 
 UNHEALTHY_AT = math.log(10)
@@ -140,7 +140,7 @@ def renewed(state: State) -> State:
 
 
 def advance(state: State, tick: Tick, rules: Rules, *, promotes: bool) -> State:
-    """The state after a tick.
+    """The state after a tick; a tick without requests changes nothing.
 
     Args:
 
@@ -152,9 +152,11 @@ def advance(state: State, tick: Tick, rules: Rules, *, promotes: bool) -> State:
     """
     if tick.end < state.last:
         raise ValueError(f"ticks come in order of time: {tick.end} after {state.last}")
+    if not (tick.canary_total or tick.stable_total):
+        return state
     began, onset = state.began, onset_by(tick.end - state.began) - onset_by(state.last - state.began)
     outside = grown(state.stable_above, onset, _above(tick.stable_bad, tick.stable_total, rules))
-    stable_above = tuple([min(each, REMEMBERED) for each in outside])
+    stable_above = forgetful(outside, likelihood.ABOVE_WEIGHTS, REMEMBERED)
     collects = promotes and not (rules.compares and _outside(stable_above, tick.end - began) >= UNHEALTHY_AT)
     return State(
         began=began,

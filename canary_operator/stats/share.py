@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass, replace
 
 from canary_operator.stats import likelihood
-from canary_operator.stats.mixture import Logs, begun, grown, onset_by, total
+from canary_operator.stats.mixture import Logs, begun, forgetful, grown, onset_by, total
 from canary_operator.stats.tallying import NOTHING, Count
 
 MISMATCH_AT = math.log(100)
@@ -96,7 +96,7 @@ def advance(state: ShareState, end: float, counts: tuple[int, int], passes: tupl
 
 def _grown(evidence: Logs, onset: float, ratios: Logs) -> Logs:
     after = grown(evidence, onset, [min(each, TICK_CAP) for each in ratios])
-    return tuple([min(each, REMEMBERED) for each in after])
+    return forgetful(after, likelihood.ABOVE_WEIGHTS, REMEMBERED)
 
 
 def share(state: ShareState) -> Share:
