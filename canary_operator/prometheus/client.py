@@ -119,7 +119,7 @@ class PrometheusClient(PrometheusConnect):  # type: ignore[misc]
             # Remembered only once GET is served: a 403 to both says nothing about the method.
             if received.status == HTTPStatus.OK or received.status in _QUERY_REFUSED:
                 self._method = "GET"
-        return _read_reply(received)
+        return _read_reply(received, self._provider.flavour)
 
     def _send(self, method: str, form: dict[str, str]) -> _Received:
         left = deadline.seconds_left()
@@ -212,7 +212,7 @@ def _read_body(response: requests.Response, limit: int) -> bytearray:
     return body
 
 
-def _read_reply(received: _Received) -> Reply:
+def _read_reply(received: _Received, flavour: settings.Flavour) -> Reply:
     status = received.status
     if "html" in received.content_type.lower():
         return _unavailable(f"HTTP {status} with an HTML page: a proxy or a login page answered, not Prometheus")
@@ -220,6 +220,10 @@ def _read_reply(received: _Received) -> Reply:
         with garbage.kept():
             return decoding.decode_answer(received.body)
     error_type = decoding.decode_error_type(received.body)
+    if (flavour, error_type) == (settings.Flavour.THANOS, "execution"):
+        # What Thanos says, with 422, of a store that is lost, where no partial response is wanted.
+        message = f"a store does not answer, or the query fails: execution (HTTP {status})"
+        return _unavailable(message, Fault.PARTIAL)
     if status in _QUERY_REFUSED and error_type is not None:
         message = f"the query is refused: {error_type} (HTTP {status})"
         return Reply(Absent(HoldReason.CONFIGURATION_ERROR, message), Fault.QUERY)

@@ -119,7 +119,7 @@ def start(programs: Mapping[str, Path], scraping: Scraping) -> Iterator[Peers]:
     folder = Path(tempfile.mkdtemp(prefix="canary-peers-"))
     block = ports.reserve()
     try:
-        supervision, _ = client.supervise(folder, lock=block.lock, ephemeral=True)
+        supervision, pid = client.supervise(folder, lock=block.lock, ephemeral=True)
     finally:
         # The supervisor has its own copy of the reservation.
         os.close(block.lock)
@@ -129,4 +129,5 @@ def start(programs: Mapping[str, Path], scraping: Scraping) -> Iterator[Peers]:
         yield peers
     finally:
         supervision.shutdown()
+        client.wait_until_gone(pid)
         shutil.rmtree(folder, ignore_errors=True)

@@ -97,7 +97,14 @@ PEERS: tuple[Program, ...] = (
         f"{_METRICS}/app/victoria-metrics",
         stamps=(f"{_METRICS}/lib/buildinfo.Version=victoria-metrics-v1.151.0",),
     ),
-    Program("thanos", "thanos", "github.com/thanos-io/thanos/cmd/thanos", stamps=(f"{_VERSION}=0.42.4",)),
+    # Thanos reads the memory of Prometheus' labels as slices, and dies at its first request where they are strings.
+    Program(
+        "thanos",
+        "thanos",
+        "github.com/thanos-io/thanos/cmd/thanos",
+        stamps=(f"{_VERSION}=0.42.4",),
+        tags=("slicelabels",),
+    ),
 )
 
 EVERY = (*PROGRAMS, *PEERS)

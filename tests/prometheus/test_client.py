@@ -203,6 +203,25 @@ def test_an_answer_that_may_be_partial_is_no_answer(serve, client_of, extra, mes
     assert answer == Absent(UNAVAILABLE, message)
 
 
+@pytest.mark.parametrize(
+    ("flavour", "status", "error_type", "reason"),
+    [
+        ("thanos", 422, "execution", UNAVAILABLE),
+        ("thanos", 400, "bad_data", HoldReason.CONFIGURATION_ERROR),
+        ("prometheus", 422, "execution", HoldReason.CONFIGURATION_ERROR),
+    ],
+)
+def test_a_store_that_thanos_misses_is_not_the_querys_fault(serve, client_of, flavour, status, error_type, reason):
+    body = f'{{"status":"error","errorType":"{error_type}","error":"fetch series: rpc error"}}'.encode()
+    server = serve(lambda handler: handler.say(status, body))
+
+    reply = client_of(server.url, flavour=flavour).ask(a_query())
+
+    assert isinstance(reply.answer, Absent)
+    assert reply.answer.reason is reason
+    assert (reply.fault is Fault.PARTIAL) is (reason is UNAVAILABLE)
+
+
 def test_nan_arrives_as_nan(serve, client_of):
     body = b'{"status":"success","data":{"resultType":"scalar","result":[1,"NaN"]}}'
     server = serve(lambda handler: handler.say(200, body))
