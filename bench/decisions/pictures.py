@@ -60,15 +60,12 @@ def lines(title: str, labels: Sequence[str], series: Series, unit: str) -> str:
 
 def _legend(names: list[str], y: float) -> list[str]:
     width = (WIDTH - 40) / len(names)
-    return [
-        part
-        for index, name in enumerate(names)
-        for part in (
-            f'<rect x="{20 + index * width:.1f}" y="{y - 9:.1f}" width="10" height="10" '
-            f'fill="{_colour(names, name)}"/>',
-            _text(34 + index * width, y, name),
-        )
-    ]
+    parts = []
+    for index, name in enumerate(names):
+        x, colour = 20 + index * width, _colour(names, name)
+        parts.append(f'<rect x="{x:.1f}" y="{y - 9:.1f}" width="10" height="10" fill="{colour}"/>')
+        parts.append(_text(x + 14, y, name))
+    return parts
 
 
 def _colour(names: list[str], name: str) -> str:

@@ -108,7 +108,7 @@ def decide(counts: Counts, rules: Rules, phi: Floats, ranks: Floats, skip: float
         onset = np.full(runs, onset_by(now) - onset_by(last))
         above.grow(onset, _limited(functools.partial(_per, total=n, pairs=up), e, rules, phi))
         outside.grow(onset, _limited(functools.partial(_per, total=m, pairs=up), f, rules, phi))
-        outside.logs = np.minimum(outside.logs, REMEMBERED)
+        outside.logs = np.minimum(outside.logs, REMEMBERED - outside.weights)
         last = now
         pending += np.stack([e, n, f, m])
         closes = (pending[1] > 0) & (pending[3] > 0)
@@ -119,10 +119,7 @@ def decide(counts: Counts, rules: Rules, phi: Floats, ranks: Floats, skip: float
         pending = np.where(closes, 0.0, pending)
         ahead = np.full(runs, 1 - onset_by(now))
         against = worse.total(1 - _onset_by(compared))
-        trust = np.log([1 - dispersion.RANKS, dispersion.RANKS])
-        asked = ~np.isnan(ranks[:, tick])
-        both = np.logaddexp(against + trust[0], np.where(asked, ranks[:, tick], 0.0) + trust[1])
-        against_all = np.where(asked, both, against)
+        against_all = _together(against, ranks[:, tick])
         relevant = above.total(ahead)
         environment = outside.total(ahead)
         collects = (n > 0) & (environment < UNHEALTHY_AT)
@@ -141,6 +138,14 @@ def decide(counts: Counts, rules: Rules, phi: Floats, ranks: Floats, skip: float
         promote = np.where(promoted, tick, promote)
         window = np.where(promoted, truth[0] / np.maximum(truth[1], 1), window)
     return Decided(abort, promote, window, *shown)
+
+
+def _together(sums: Floats, ranks: Floats) -> Floats:
+    """``dispersion.together`` where ranks are asked."""
+    trust = np.log([1 - dispersion.RANKS, dispersion.RANKS])
+    asked = ~np.isnan(ranks)
+    both = np.logaddexp(sums + trust[0], np.where(asked, ranks, 0.0) + trust[1])
+    return np.where(asked, both, sums)
 
 
 def _onset_by(elapsed: Floats) -> Floats:

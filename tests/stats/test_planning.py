@@ -41,7 +41,7 @@ def test_a_worse_canary_is_noticed_sooner():
 def test_more_requests_show_smaller_effects():
     sizes = [detectable(requests, Rules(0.01)) for requests in (30, 100, 300, 1000, 10_000)]
     assert sizes == sorted(sizes, reverse=True)
-    assert sizes == pytest.approx([0.139, 0.068, 0.039, 0.024, 0.014], abs=0.0006)
+    assert sizes == pytest.approx([0.176, 0.083, 0.046, 0.028, 0.015], abs=0.0006)
 
 
 @pytest.mark.parametrize(("requests", "stable"), [(0, None), (1, Count(0, 9))])
