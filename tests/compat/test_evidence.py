@@ -99,7 +99,7 @@ def test_asking_for_several_rollouts_at_once_gets_what_asking_alone_gets(server)
 
 
 def told_apart(answer):
-    """The series in no order, which VictoriaMetrics has none of; and written, because it tells a series' end by a NaN."""
+    """The series without an order, which VictoriaMetrics has none of; as text, because its end of a series is a NaN."""
     return {repr(each) for each in (*answer.series, *answer.native)}
 
 
