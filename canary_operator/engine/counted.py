@@ -10,7 +10,7 @@ from canary_operator.attribution.candidate import Candidate
 from canary_operator.attribution.choosing import Trial, choose, rendered
 from canary_operator.counting import asking, folding, presence, watermark
 from canary_operator.counting.asking import Way
-from canary_operator.counting.tallies import Arm, Epoch, Folded, Pod, Reading, Rules, Selection
+from canary_operator.counting.tallies import Arm, Epoch, Folded, Pod, Reading, Rules, Selection, milliseconds
 from canary_operator.engine.recollection import Chosen, Recollection
 from canary_operator.model.decision import Snapshot
 from canary_operator.model.facts import Facts
@@ -145,7 +145,18 @@ def count(plan: Plan, samples: Samples) -> Counted | Absent:
             return each
     selections = {arm: each for arm, each in read.items() if isinstance(each, Selection)}
     wrong = _stranger(plan, option, selections) or _unstratified(plan, selections)
-    return wrong or _folded(plan, option, selections)
+    return wrong or _folded(plan, option, selections, scraped=_is_scraped(plan, option, selections, samples))
+
+
+def _is_scraped(plan: Plan, option: Option, selections: Mapping[Arm, Selection], samples: Samples) -> bool | None:
+    """Whether Prometheus reaches a pod of the canary; None where ``up`` tells nothing of such pods."""
+    asked = _of_arm(plan, option, Arm.STABLE)[len(option.way.selectors) :]
+    known = [samples.get(question) for question in asked]
+    if not any(isinstance(each, Answer) and each.series for each in known):
+        return None
+    since_ms = milliseconds(plan.at - plan.policy.guards.max_telemetry_age)
+    scrapes = (scrape for seen in selections[Arm.CANARY].scrapes.values() for scrape in seen)
+    return any(scrape.at_ms > since_ms for scrape in scrapes)
 
 
 def _choose(plan: Plan, samples: Samples) -> Option | Absent:
@@ -226,26 +237,28 @@ def _unstratified(plan: Plan, selections: Mapping[Arm, Selection]) -> Absent | N
     return None
 
 
-def _folded(plan: Plan, option: Option, selections: Mapping[Arm, Selection]) -> Counted | Absent:
+def _folded(
+    plan: Plan, option: Option, selections: Mapping[Arm, Selection], *, scraped: bool | None
+) -> Counted | Absent:
     canary = selections[Arm.CANARY]
     arms = dict(selections) if plan.compares else {Arm.CANARY: canary}
     reading = Reading(arms, since=plan.at - plan.window, until=plan.at, pods=_pods(plan.snapshot.facts))
     folded = folding.fold(plan.known.counts, reading, _epoch(plan, option), plan.rules)
     if isinstance(folded, Absent):
         return folded
-    absent = _missing(plan, option, selections)
+    absent = _missing(plan, option, selections, running=_canary_runs(plan) if scraped is not False else False)
     absent = absent or _stale(plan, selections, folded)
     if absent is None and not _is_young(plan):
         absent = presence.quiet(folded.state, _usual(plan, folded))
     return Counted(option, folded, absent, canary.left_out.sentence())
 
 
-def _missing(plan: Plan, option: Option, selections: Mapping[Arm, Selection]) -> Absent | None:
+def _missing(plan: Plan, option: Option, selections: Mapping[Arm, Selection], *, running: bool | None) -> Absent | None:
     canary = selections[Arm.CANARY]
     absent = presence.absent(
         canary,
         selections[Arm.STABLE] if plan.compares else None,
-        canary_running=_canary_runs(plan),
+        canary_running=running,
         metric=rendered(option.way.selectors[0], option.candidate.canary),
     )
     if absent is not None and _is_young(plan) and not canary.counters:

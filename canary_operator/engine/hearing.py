@@ -5,7 +5,7 @@ Law: pure. A mistake of a person is a finding like any other; it keeps the evide
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from canary_operator.engine import memory, policy, tables
 from canary_operator.engine.gates import conditions, objectives, pods
@@ -44,7 +44,9 @@ def hear(snapshot: Snapshot, at: AtPause | None, samples: Samples, now: float) -
         found = looks(snapshot, at, now)
     except ConfigurationError as error:
         return _unheard(snapshot, rules, Finding(HoldReason.CONFIGURATION_ERROR, str(error)))
-    return _heard(snapshot, rules, found, [look.judge(samples) for look in found.looks])
+    heard = _heard(rules, found, [look.judge(samples) for look in found.looks])
+    # Between pauses no condition is measured, and a gate with a mistake measures nothing: what was known stays known.
+    return heard if at is not None and not found.mistakes else _keeping(heard, snapshot)
 
 
 def _unheard(snapshot: Snapshot, rules: SLOPolicySpec, finding: Finding) -> Heard:
@@ -52,12 +54,16 @@ def _unheard(snapshot: Snapshot, rules: SLOPolicySpec, finding: Finding) -> Hear
     return Heard(rules, judgement, math.inf, measured=False, telemetry_lost=False)
 
 
-def _heard(snapshot: Snapshot, rules: SLOPolicySpec, found: "Looks", said: Sequence[Said]) -> Heard:
+def _keeping(heard: Heard, snapshot: Snapshot) -> Heard:
+    new = heard.judgement.evidence or ()
+    names = {item.name for item in new}
+    kept = tuple(item for item in snapshot.status.evidence if item.name not in names)
+    return replace(heard, judgement=replace(heard.judgement, evidence=(*kept, *new)))
+
+
+def _heard(rules: SLOPolicySpec, found: "Looks", said: Sequence[Said]) -> Heard:
     findings = _each_once((*found.mistakes, *(finding for each in said for finding in each.findings)))
     evidence = tuple(item for each in said for item in each.evidence)
-    if found.mistakes:
-        names = {item.name for item in evidence}
-        evidence += tuple(item for item in snapshot.status.evidence if item.name not in names)
     return Heard(
         rules,
         Judgement(tables.strongest(findings), findings, evidence),

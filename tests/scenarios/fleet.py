@@ -35,6 +35,7 @@ class Version:
     errors_of: Callable[[int, float], float] | None = None
     # Of each route its share of the requests and its share of errors; without any, there is no label.
     routes: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    up: int = 1
     restarts: int = 0
     restarted_at: float | None = None
 
@@ -121,7 +122,7 @@ def _poisson(chance: random.Random, mean: float) -> int:
 
 
 def _exposed(page: Mapping[str, int], version: Version) -> list[tuple[str, dict[str, str], int]]:
-    exposed: list[tuple[str, dict[str, str], int]] = [("up", {}, 1)]
+    exposed: list[tuple[str, dict[str, str], int]] = [("up", {}, version.up)]
     whole = 0
     for key, count in page.items():
         if key == "slow":

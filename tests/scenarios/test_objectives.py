@@ -465,3 +465,21 @@ def test_a_canary_that_has_just_begun_is_waited_for_without_alarm():
 
     assert world.is_promoted
     assert {reason for _, _, reason in world.verdicts} <= {"Collecting", "WarmUp", "EvidenceSufficient"}
+
+
+def test_a_canary_that_prometheus_does_not_reach_is_no_data_and_not_a_route_that_is_missing():
+    world = a_world(Fleet(canary(rate=0.0, up=0), stable())).release()
+
+    world.until(300)
+
+    assert world.verdict == ("Hold", "NoData")
+    assert "is not up" in world.status.message
+
+
+def test_conditions_that_were_measured_at_a_pause_are_still_shown_after_it():
+    world = World(a_rollout((set_weight(25), pause("60s")))).release()
+
+    world.until(200)
+
+    assert world.is_promoted
+    assert world.status.evidence[0].measurements.successful >= 3
