@@ -151,6 +151,14 @@ def test_little_traffic_holds_and_says_what_is_needed_and_which_weight_would_do(
     assert "weight" in world.status.message
 
 
+def test_too_little_traffic_is_told_as_soon_as_the_version_is_warm():
+    world = a_world(Fleet(canary(rate=0.02), stable(rate=0.02)), a_policy(timing={"maxHold": "10m"})).release()
+
+    world.until(75)
+
+    assert world.verdict == ("Hold", "LowTraffic")
+
+
 def test_an_outage_of_prometheus_holds_and_loses_no_request():
     world = a_world(outages=[(80, 300)]).release()
     calm = a_world().release()

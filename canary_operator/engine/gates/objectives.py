@@ -314,12 +314,25 @@ def _undecided(lacking: list[Learnt], judgement: Judgement, ground: Ground) -> F
 
 
 def _eta(learnt: Learnt, report: Report, ground: Ground) -> float | None:
-    """Seconds until the requests that are still needed have come, at the rate so far."""
-    weight, counted_so_far = learnt.known.weight, learnt.known.evidence.promoting.canary.total
-    if weight is None or report.likely_to_promote is None or not counted_so_far:
+    """Seconds until the requests that are still needed have come."""
+    rate = _rate(learnt, ground)
+    if rate is None or report.likely_to_promote is None:
         return None
-    elapsed = ground.now - weight.since - ground.policy.timing.settle
-    return report.likely_to_promote / counted_so_far * elapsed if elapsed >= _RATE_SECONDS else None
+    return report.likely_to_promote / rate
+
+
+def _rate(learnt: Learnt, ground: Ground) -> float | None:
+    """Requests of the canary a second at this weight; before there are any, its part of what stable gets."""
+    known, counted_so_far = learnt.known, learnt.known.evidence.promoting.canary.total
+    if known.weight is None:
+        return None
+    elapsed = ground.now - known.weight.since - ground.policy.timing.settle
+    if counted_so_far:
+        return counted_so_far / elapsed if elapsed >= _RATE_SECONDS else None
+    seconds, part = ground.now - known.since, _expected_share(ground.snapshot.rollout)
+    if part is None or not 0 < part < 1 or seconds < _RATE_SECONDS:
+        return None
+    return known.counts.stable.tally.total / seconds * part / (1 - part) or None
 
 
 def _weight_needed(learnt: Learnt, eta: float, ground: Ground) -> str | None:
