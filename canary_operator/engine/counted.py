@@ -55,8 +55,10 @@ class Plan:
 
     @property
     def rules(self) -> Rules:
-        """The grid of the ticks is that of the evaluations."""
-        return Rules(tick_seconds=self.snapshot.evaluation_interval, stratify_by=self.policy.stratify_by)
+        """The grid of the ticks: of the evaluations, or as coarse as the scrapes, so that a tick has all pods in it."""
+        interval, scrapes = self.snapshot.evaluation_interval, (self.known.counts.interval_ms or 0) / 1000
+        evaluations = max(1, round(scrapes / interval))
+        return Rules(tick_seconds=evaluations * interval, stratify_by=self.policy.stratify_by)
 
     @property
     def window(self) -> int:

@@ -491,3 +491,17 @@ def test_conditions_that_were_measured_at_a_pause_are_still_shown_after_it():
 
     assert world.is_promoted
     assert world.status.evidence[0].measurements.successful >= 3
+
+
+@pytest.mark.parametrize("interval", [1.0, 4.0, 20.0, 60.0])
+def test_however_often_is_looked_pods_that_are_scraped_one_after_the_other_are_no_wrong_route(interval):
+    fleet = Fleet(canary(rate=10), Version(STABLE, pods=10, born=-3600.0, rate=3.0))
+    world = a_world(fleet, steps=(set_weight(25), pause("10m")), interval=interval).release()
+
+    world.until(500)
+    evidence = world.status.evidence[0]
+
+    assert world.verdict == ("Promote", "EvidenceSufficient")
+    assert "RoutingMismatch" not in {reason for _, _, reason in world.verdicts}
+    # Both versions' last scrapes may be one interval and one tick old.
+    assert 0.75 * 4850 < evidence.canary.total <= 5100

@@ -54,6 +54,7 @@ class World:
         lag: float = 0.0,
         fleet: Fleet | None = None,
         definitions: Mapping[SLORefKey, Body | Absent] | None = None,
+        interval: float = builders.INTERVAL,
     ) -> None:
         self.argo = Argo(a_rollout() if body is None else body)
         self.templates = dict(templates or {"errors": a_template()})
@@ -62,6 +63,7 @@ class World:
         self.prometheus = prometheus
         self.fleet = fleet or Fleet()
         self.definitions = dict(definitions or {})
+        self.interval = interval
         self.memory: str | None = None
         self.now = T0
         self.outcome: Outcome | None = None
@@ -191,6 +193,7 @@ class World:
             templates={TemplateRef(name): body for name, body in self.templates.items()},
             gate_spec=self.gate_spec,
             status=self.status,
+            evaluation_interval=self.interval,
             facts=dataclasses.replace(self.fleet.facts(self.now), definitions=self.definitions),
         )
 
