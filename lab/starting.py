@@ -23,12 +23,17 @@ from lab.plane.startup import Start
 from lab.processes import client, ports
 from lab.programs import cache, table
 
+_OWN_PLANE = frozenset({"local", "analysis"})
 _BESIDE_A_CLUSTER = frozenset({"kubectl", "kubectl-argo-rollouts", "prometheus"})
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a lab shall be like. `flavour` None asks the environment variable LAB."""
+    """What a lab shall be like. `flavour` None asks the environment variable LAB.
+
+    With the flavour `analysis` a lab is etcd, the API server and Argo's analysis controller: AnalysisRuns are judged,
+    and there is no Prometheus, no traffic and nothing that rolls out.
+    """
 
     flavour: str | None = None
     scrape_interval_seconds: float = 1.0
@@ -126,11 +131,14 @@ def _flavour(wish: Wish) -> str:
 
 def _install(wish: Wish) -> cache.Installed:
     # A cluster that is there already, or comes out of Docker, brings its own control plane.
-    return cache.install(only=table.RUNNING if _flavour(wish) == "local" else _BESIDE_A_CLUSTER)
+    return cache.install(only=table.RUNNING if _flavour(wish) in _OWN_PLANE else _BESIDE_A_CLUSTER)
 
 
 def _bring_up(lab: Lab, wish: Wish) -> None:
     order = Start(lab.plane, lab.supervision, lab.kubectl)
+    if lab.state.flavour == "analysis":
+        startup.bring_up_analysis(order)
+        return
     prometheus.write_configuration(lab.plane, wish.scrape_interval_seconds)
     match lab.state.flavour:
         case "local":
@@ -140,7 +148,7 @@ def _bring_up(lab: Lab, wish: Wish) -> None:
         case "kind":
             kind.create(order)
         case other:
-            raise LabError(f"LAB={other}: one of local, external, kind")
+            raise LabError(f"LAB={other}: one of local, analysis, external, kind")
     startup.start_prometheus(order)
     startup.start_traffic(order, seed=lab.state.seed)
 

@@ -125,6 +125,11 @@ def rollouts_controller(plane: Plane) -> list[str]:
     ]
 
 
+def analysis_controller(plane: Plane) -> list[str]:
+    """Return the command of Argo's analysis controller alone: it judges AnalysisRuns and needs no Rollouts."""
+    return [*rollouts_controller(plane), "--controllers=analysis"]
+
+
 def prometheus(plane: Plane) -> list[str]:
     """Return Prometheus' command; its configuration may be changed while it runs."""
     return [

@@ -56,12 +56,7 @@ class Start:
 def bring_up(start: Start, *, nodes: int) -> None:
     """Start the control plane: API server, Argo's kinds, then everything that watches them."""
     plane = start.plane
-    token = _write_credentials(plane)
-    start.run("etcd", commands.etcd(plane))
-    start.await_ready("etcd", lambda: loopback.answers(_health(plane.ports.etcd)))
-    start.run("kube-apiserver", commands.api_server(plane))
-    start.await_ready("kube-apiserver", lambda: loopback.answers(f"{plane.server}/readyz", token=token))
-    _write_admin(plane, token)
+    _start_api_server(start)
     # These two only watch; they find nodes, namespaces and kinds as they come.
     start.run("kube-controller-manager", commands.controller_manager(plane))
     start.run("kube-scheduler", commands.scheduler(plane))
@@ -72,6 +67,24 @@ def bring_up(start: Start, *, nodes: int) -> None:
     _await_plane(start)
 
 
+def bring_up_analysis(start: Start) -> None:
+    """Start what judges AnalysisRuns and nothing else: API server, Argo's kinds, its analysis controller."""
+    _start_api_server(start)
+    apply_argo_kinds(start.kubectl, start.plane.assets["argo-crds"])
+    start.kubectl.apply(yaml.safe_dump_all(_namespaces()))
+    _start_controller(start, commands.analysis_controller(start.plane))
+
+
+def _start_api_server(start: Start) -> None:
+    plane = start.plane
+    token = _write_credentials(plane)
+    start.run("etcd", commands.etcd(plane))
+    start.await_ready("etcd", lambda: loopback.answers(_health(plane.ports.etcd)))
+    start.run("kube-apiserver", commands.api_server(plane))
+    start.await_ready("kube-apiserver", lambda: loopback.answers(f"{plane.server}/readyz", token=token))
+    _write_admin(plane, token)
+
+
 def apply_argo_kinds(kubectl: Kubectl, folder: Path) -> None:
     """Create Argo's kinds, which its controller needs before it starts."""
     kubectl("apply", "--server-side", "--force-conflicts", f"--filename={folder}")
@@ -80,7 +93,11 @@ def apply_argo_kinds(kubectl: Kubectl, folder: Path) -> None:
 
 def start_argo(start: Start) -> None:
     """Start Argo's controller and wait until it says that it is healthy."""
-    start.run("rollouts-controller", commands.rollouts_controller(start.plane))
+    _start_controller(start, commands.rollouts_controller(start.plane))
+
+
+def _start_controller(start: Start, command: list[str]) -> None:
+    start.run("rollouts-controller", command)
     url = f"http://127.0.0.1:{start.plane.ports.argo_health}/healthz"
     start.await_ready("rollouts-controller", lambda: loopback.answers(url))
 
