@@ -30,7 +30,7 @@ HALF_HOUR, HOUR = 180, 360
 
 
 def main(
-    runs: Annotated[int, typer.Option(help="Runs of each healthy cell; bad cells have a quarter.")] = 4000,
+    runs: Annotated[int, typer.Option(help="Runs of each cell.")] = 4000,
     seed: Annotated[int, typer.Option()] = 1,
     workers: Annotated[int, typer.Option(help="Processes that simulate.")] = 1,
     write: Annotated[bool, typer.Option(help="Write the figures into docs/.")] = False,
@@ -42,15 +42,13 @@ def main(
         healthy = [_told(console, each.result()) for each in tasks]
         tuned = {rate: findings.limits(healthy, rate) for rate in RATES}
         tasks = [
-            pool.submit(measure, world.name, rate, (runs // 4, HOUR), seed, tuned[rate])
-            for world in BAD
-            for rate in RATES
+            pool.submit(measure, world.name, rate, (runs, HOUR), seed, tuned[rate]) for world in BAD for rate in RATES
         ]
         bad = [_told(console, each.result()) for each in tasks]
     text = _figures(console, healthy, bad)
     about = (
         f"canary-operator {canary_operator.__version__}, Python {platform.python_version()}, numpy {np.__version__}, "
-        f"seed {seed}, {runs} runs of each healthy cell and {runs // 4} of each bad one"
+        f"seed {seed}, {runs} runs of each cell"
     )
     console.print(
         about,

@@ -46,6 +46,8 @@ def room(counts: Counts, past: Counts, run: int) -> tuple[Floats, int]:
     rules = Rules(RULES.allowed, phi=dispersion.phi(stable))
     length = dispersion.rank_blocks(stable)
     state, ranks = objective.begin(0.0), dispersion.begin(0.0)
+    if (traffic := twin.expected(past, run, rules.phi)) is not None:
+        state = objective.expecting(state, traffic)
     worse, abort = np.zeros(counts.ticks), twin.NEVER
     for tick in range(counts.ticks):
         state = objective.advance(state, _tick(counts, run, tick), rules, promotes=True)

@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.decisions.worlds import STABLE_PODS, TICK, Counts, Floats, Ints
-from canary_operator.stats import dispersion, likelihood, mixture
+from canary_operator.stats import dispersion, likelihood, mixture, staking
 from canary_operator.stats.judging import DRIFTING_AT, RELEVANT_AT
 from canary_operator.stats.mixture import Logs, onset_by
 from canary_operator.stats.objective import FEW, REMEMBERED, UNHEALTHY_AT
+from canary_operator.stats.staking import Traffic
 from canary_operator.stats.tallying import Rules
 
 NEVER = -1
@@ -42,9 +43,9 @@ class Decided:
 
 
 class _Mixture:
-    def __init__(self, runs: int, weights: Logs) -> None:
-        self.weights = np.array(weights)
-        self.logs = np.full((runs, len(weights)), math.log(mixture.AT_ONCE))
+    def __init__(self, runs: int, weights: Logs | Floats) -> None:
+        self.weights = np.broadcast_to(np.array(weights), (runs, np.shape(weights)[-1]))
+        self.logs = np.full(self.weights.shape, math.log(mixture.AT_ONCE))
 
     def grow(self, onset: Floats, ratios: Floats, where: NDArray[np.bool_] | None = None) -> None:
         with np.errstate(divide="ignore"):
@@ -73,22 +74,40 @@ def judge(counts: Counts, past: Counts, rules: Rules, skip: float = 0.0) -> Deci
     bursts = phi > 1
     if bursts.any():
         ranks[bursts] = ranked(counts.of(bursts), rank_lengths(past.of(bursts)), skip)
-    return decide(counts, rules, phi, ranks, skip)
+    return decide(counts, rules, phi, ranks, stakes(past, phi, rules), skip)
 
 
-def decide(counts: Counts, rules: Rules, phi: Floats, ranks: Floats, skip: float = 0.0) -> Decided:
+def stakes(past: Counts, phi: Floats, rules: Rules) -> Floats:
+    """``staking.weights`` of every run."""
+    return np.array(
+        [staking.weights(expected(past, run, phi[run]), rules.risk.tolerable_ratio) for run in range(len(phi))]
+    )
+
+
+def expected(past: Counts, run: int, phi: float) -> Traffic | None:
+    """What the past says of the traffic: stable's nine pods then served what all ten serve now."""
+    bad, total = float(past.stable_bad[run].sum()), float(past.stable_total[run].sum())
+    if not total:
+        return None
+    share = 1 / (STABLE_PODS + 1)
+    return Traffic(total / (past.ticks * TICK) / (1 - share) / float(phi), share, bad / total)
+
+
+def decide(counts: Counts, rules: Rules, phi: Floats, ranks: Floats, staked: Floats, skip: float = 0.0) -> Decided:
     """Decide every run.
 
     Args:
 
         phi: dispersion per run.
 
+        staked: log weights per run and alternative.
+
         ranks: log evidence of the ranks per run and tick; NaN where ranks are not asked.
 
         skip: seconds in the beginning that are not judged.
     """
     runs, ticks = counts.canary_total.shape
-    worse, above = _Mixture(runs, likelihood.WORSE_WEIGHTS), _Mixture(runs, likelihood.ABOVE_WEIGHTS)
+    worse, above = _Mixture(runs, staked), _Mixture(runs, likelihood.ABOVE_WEIGHTS)
     outside = _Mixture(runs, likelihood.ABOVE_WEIGHTS)
     below = np.zeros((runs, len(likelihood.BELOW)))
     pending = np.zeros((4, runs))

@@ -1,4 +1,4 @@
-"""How much stable's own pods differ from each other: learnt once for a release, from the hour before it.
+"""What stable's hour before the release says: how much its pods differ, how much traffic there is. Learnt once.
 
 Law: pure. A release of which nothing can be learnt is judged as if requests failed independently.
 """
@@ -57,8 +57,18 @@ def _learnt(option: Option, answers: list[Answer], at: float) -> Dispersion:
     selection = asking.read(option.way, answers, rules)
     if isinstance(selection, Absent):
         return NONE
-    blocks = _blocks(_ticks(selection, at, rules))
-    return Dispersion(dispersion.phi(blocks), dispersion.rank_blocks(blocks) * _BLOCK_SECONDS)
+    ticks = _ticks(selection, at, rules)
+    blocks, whole = _blocks(ticks), _whole(ticks)
+    return Dispersion(
+        phi=dispersion.phi(blocks),
+        burst_seconds=dispersion.rank_blocks(blocks) * _BLOCK_SECONDS,
+        requests=whole.total / (ticks[-1].end - ticks[0].end + _BLOCK_SECONDS) if ticks else 0.0,
+        ratio=whole.ratio or 0.0,
+    )
+
+
+def _whole(ticks: tuple[Tick, ...]) -> Count:
+    return Count(sum(each.stable.bad for each in ticks), sum(each.stable.total for each in ticks))
 
 
 def _ticks(selection: Selection, at: float, rules: Rules) -> tuple[Tick, ...]:

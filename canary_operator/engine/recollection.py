@@ -5,7 +5,7 @@ Law: pure. What is written reads back equal; what cannot be read is forgotten wh
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from typing import Any
 
 from canary_operator.counting import folding
@@ -50,17 +50,23 @@ class Weight:
 
 @dataclass(frozen=True, slots=True)
 class Dispersion:
-    """How stable's pods differ.
+    """What stable's hour before the release says.
 
     Args:
 
-        phi: variance between them over that of independent errors, at least 1.
+        phi: variance between its pods over that of independent errors, at least 1.
 
         burst_seconds: how long a pod's errors come together; blocks of this length are nearly independent.
+
+        requests: per second, of all pods.
+
+        ratio: of them that were bad, 0 to 1.
     """
 
     phi: float
     burst_seconds: float = 0.0
+    requests: float = 0.0
+    ratio: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +142,7 @@ def dump(known: Recollection) -> str:
         "chosen": None if known.chosen is None else [known.chosen.candidate, known.chosen.way],
         "weight": None if known.weight is None else [known.weight.percent, known.weight.since],
         "warmFrom": known.warm_from,
-        "dispersion": None if known.dispersion is None else [known.dispersion.phi, known.dispersion.burst_seconds],
+        "dispersion": None if known.dispersion is None else list(astuple(known.dispersion)),
         "ranking": None if known.ranking is None else _dump_ranking(known.ranking),
         "strata": {name: stats_json.dump(each) for name, each in sorted(known.strata.items())},
         "askedAt": known.asked_at,
@@ -165,7 +171,7 @@ def _load(stored: Mapping[str, Any]) -> Recollection:
         chosen=None if chosen is None else Chosen(str(chosen[0]), int(chosen[1])),
         weight=None if weight is None else Weight(weight[0], float(weight[1])),
         warm_from=stored["warmFrom"],
-        dispersion=None if spread is None else Dispersion(float(spread[0]), float(spread[1])),
+        dispersion=None if spread is None else Dispersion(*map(float, spread)),
         ranking=None if ranking is None else _load_ranking(ranking),
         strata={str(name): stats_json.load(each) for name, each in stored["strata"].items()},
         asked_at=stored["askedAt"],

@@ -14,6 +14,7 @@ from canary_operator.engine.recollection import HARD_FAILURE, Recollection
 from canary_operator.model.indicator import Indicator
 from canary_operator.model.policy import SLOPolicySpec
 from canary_operator.stats import objective, share
+from canary_operator.stats.staking import Traffic
 from canary_operator.stats.tallying import Risk, Rules
 from canary_operator.stats.tallying import Tick as Weighed
 
@@ -76,11 +77,19 @@ def _weighed(known: Recollection, tick: Tick, scale: Scale) -> Recollection:
     settled = known.weight is not None and begun >= known.weight.since + scale.policy.timing.settle
     return replace(
         known,
-        evidence=objective.advance(known.evidence, one, scale.rules, promotes=settled),
+        evidence=objective.advance(_expecting(known, scale), one, scale.rules, promotes=settled),
         strata=_stratified(known, tick, scale),
         ranking=None if known.ranking is None else ranking.ranked(known.ranking, tick),
         shares=_shared(known, one, scale) if settled else known.shares,
     )
+
+
+def _expecting(known: Recollection, scale: Scale) -> objective.State:
+    """Evidence that knows the traffic, where it can be known: where the stake lies best depends on it."""
+    past, part = known.dispersion, scale.share
+    if past is None or not past.requests or part is None or not 0 < part < 1:
+        return known.evidence
+    return objective.expecting(known.evidence, Traffic(past.requests / past.phi, part, past.ratio))
 
 
 def _stratified(known: Recollection, tick: Tick, scale: Scale) -> Mapping[str, objective.State]:

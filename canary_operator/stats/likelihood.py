@@ -27,12 +27,12 @@ BELOW_WEIGHTS = normalised((0.5, 0.15, 0.12, 0.1, 0.08, 0.05))
 FACTORS = (1.4, 2.0, 3.5, 5.0, 14.0, 60.0)
 """Times the tolerable ratio, for errors that are few."""
 
-COLLAPSES = ((0.2, 0.01), (0.5, 0.01), (0.9, 0.01), (0.95, 0.3))
+COLLAPSES = ((0.2, 0.01), (0.5, 0.01), (0.99, 0.006), (0.95, 0.3))
 """Ratios of canary and stable of a canary that fails so often that its successes and stable's count too."""
 
 WORSE = len(FACTORS) + len(COLLAPSES)
 WORSE_WEIGHTS = normalised((0.02, 0.17, 0.23, 0.11, 0.19, 0.02, 0.07, 0.14, 0.05, 0.01))
-"""Most weight where a tick or a few decide, found with bench/decisions; any weights keep the error rates."""
+"""Where nothing is known of the traffic. Most weight where a tick or a few decide, found with bench/decisions."""
 
 Pair = tuple[float, float]
 

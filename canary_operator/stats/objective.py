@@ -8,8 +8,9 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from canary_operator.stats import likelihood
+from canary_operator.stats import likelihood, staking
 from canary_operator.stats.mixture import Logs, begun, forgetful, grown, log_sum, onset_by, total
+from canary_operator.stats.staking import Traffic
 from canary_operator.stats.tallying import NOTHING, Count, Rules, Tick
 
 UNHEALTHY_AT = math.log(10)
@@ -93,6 +94,8 @@ class State:
         above, stable_above: log evidence per alternative that the canary, or stable, is outside the objective.
 
         canary, stable: all requests since the beginning.
+
+        traffic: what was known of it before the first comparison; None if nothing.
     """
 
     began: float
@@ -103,6 +106,7 @@ class State:
     promoting: Promoting = AFRESH
     canary: Count = NOTHING
     stable: Count = NOTHING
+    traffic: Traffic | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +138,11 @@ def begin(began: float) -> State:
     return State(began, began, Comparison(began))
 
 
+def expecting(state: State, traffic: Traffic) -> State:
+    """The state that knows the traffic; unchanged once versions were compared: a stake is made before the game."""
+    return replace(state, traffic=traffic) if state.comparison.last == state.began else state
+
+
 def renewed(state: State) -> State:
     """The state for a new weight: evidence to promote starts anew, all else runs on."""
     return replace(state, promoting=AFRESH)
@@ -158,8 +167,8 @@ def advance(state: State, tick: Tick, rules: Rules, *, promotes: bool) -> State:
     outside = grown(state.stable_above, onset, _above(tick.stable_bad, tick.stable_total, rules))
     stable_above = forgetful(outside, likelihood.ABOVE_WEIGHTS, REMEMBERED)
     collects = promotes and not (rules.compares and _outside(stable_above, tick.end - began) >= UNHEALTHY_AT)
-    return State(
-        began=began,
+    return replace(
+        state,
         last=tick.end,
         comparison=_compared(state.comparison, began, tick, rules) if rules.compares else _alone(state, tick, rules),
         above=grown(state.above, onset, _above(tick.canary_bad, tick.canary_total, rules)),
@@ -234,12 +243,16 @@ def evidence(state: State, rules: Rules) -> Evidence:
     elapsed = state.last - state.began
     promotion = [each + weight for each, weight in zip(state.promoting.logs, likelihood.BELOW_WEIGHTS, strict=True)]
     return Evidence(
-        worse=total(state.comparison.logs, likelihood.WORSE_WEIGHTS, state.comparison.last - state.began),
+        worse=total(state.comparison.logs, _staked(state, rules), state.comparison.last - state.began),
         above=total(state.above, likelihood.ABOVE_WEIGHTS, elapsed),
         environment=_outside(state.stable_above, elapsed),
         promotion=log_sum(promotion),
         settled=state.promoting.span >= rules.settles,
     )
+
+
+def _staked(state: State, rules: Rules) -> Logs:
+    return staking.weights(state.traffic, rules.risk.tolerable_ratio)
 
 
 def _outside(stable_above: Logs, elapsed: float) -> float:

@@ -11,14 +11,15 @@ from canary_operator.errors import ConfigurationError
 from canary_operator.stats import likelihood
 from canary_operator.stats.mixture import Logs
 from canary_operator.stats.objective import Comparison, Promoting, State
+from canary_operator.stats.staking import Traffic
 from canary_operator.stats.tallying import Count
 
-FORMAT = 1
+FORMAT = 2
 
 
 def dump(state: State) -> dict[str, object]:
     """Write the state of one objective; less than 2 kB as JSON."""
-    comparison, promoting = state.comparison, state.promoting
+    comparison, promoting, traffic = state.comparison, state.promoting, state.traffic
     return {
         "format": FORMAT,
         "times": [state.began, state.last, comparison.last],
@@ -33,6 +34,7 @@ def dump(state: State) -> dict[str, object]:
             for number in (count.bad, count.total)
         ],
         "excess": [comparison.excess, comparison.variance],
+        "traffic": [] if traffic is None else [traffic.requests, traffic.share, traffic.ratio],
     }
 
 
@@ -66,6 +68,7 @@ def _load(stored: Mapping[str, object]) -> State:
         promoting=Promoting(_numbers(stored["promoting"], len(likelihood.BELOW)), promoted, *times),
         canary=canary,
         stable=stable,
+        traffic=Traffic(*_numbers(stored["traffic"], 3)) if stored["traffic"] else None,
     )
 
 

@@ -1,0 +1,72 @@
+"""How the stake is spread over faults."""
+
+import json
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from canary_operator.stats import likelihood, objective, persisting, staking
+from canary_operator.stats.staking import Traffic
+from canary_operator.stats.tallying import Rules, Tick
+
+RHO = 1.25
+traffics = st.builds(
+    Traffic,
+    requests=st.floats(1e-4, 1e6),
+    share=st.floats(0.001, 0.999),
+    ratio=st.floats(0, 1),
+)
+
+
+def staked(traffic: Traffic) -> dict[str, float]:
+    """What lies on each alternative, by its name."""
+    names = (*(f"times {each:g}" for each in likelihood.FACTORS), *(f"{high:g}" for high, _ in likelihood.COLLAPSES))
+    return dict(zip(names, map(math.exp, staking.weights(traffic, RHO)), strict=True))
+
+
+@given(traffics, st.floats(1, 5))
+def test_the_stake_is_one_and_every_fault_has_a_part_of_it(traffic, rho):
+    parts = [math.exp(each) for each in staking.weights(traffic, rho)]
+    assert sum(parts) == pytest.approx(1)
+    assert min(parts) > 0
+
+
+def test_without_knowledge_the_spread_is_fixed():
+    assert staking.weights(None, RHO) == likelihood.WORSE_WEIGHTS
+
+
+@pytest.mark.parametrize(
+    ("requests", "faults"),
+    [
+        (1, {"times 14", "0.2", "0.5", "0.99"}),
+        (10, {"times 3.5", "times 5", "times 14", "0.2"}),
+        (100, {"times 2", "times 3.5", "times 5"}),
+        (1000, {"times 1.4", "times 2"}),
+    ],
+)
+def test_the_more_traffic_the_smaller_the_faults_that_have_the_stake(requests, faults):
+    parts = staked(Traffic(requests, 0.1, 0.01))
+    most = sorted(parts, key=lambda name: -parts[name])[: len(faults)]
+    assert set(most) == faults
+
+
+def test_the_stake_is_made_before_the_game():
+    traffic = Traffic(100, 0.1, 0.01)
+    fresh = objective.begin(0.0)
+    assert objective.expecting(fresh, traffic).traffic == traffic
+    compared = objective.advance(fresh, Tick(10.0, 1, 100, 9, 900), Rules(0.01), promotes=True)
+    assert objective.expecting(compared, traffic) is compared
+
+
+def test_what_was_known_of_the_traffic_outlives_a_restart_and_a_weight():
+    state = objective.expecting(objective.begin(0.0), Traffic(100 / 3, 0.1, 1 / 7))
+    assert objective.renewed(state).traffic == state.traffic
+    assert persisting.load(json.loads(json.dumps(persisting.dump(state)))) == state
+
+
+@pytest.mark.parametrize("bad", [(0, 0.1, 0.1), (1, 0, 0.1), (1, 1, 0.1), (1, 0.1, 1.1), (math.inf, 0.1, 0.1)])
+def test_traffic_outside_of_its_bounds_is_refused(bad):
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        Traffic(*bad)
