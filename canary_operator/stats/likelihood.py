@@ -87,15 +87,13 @@ def worse(canary: tuple[int, int], stable: tuple[int, int], rho: float) -> Logs:
     """
     bad, total = canary
     stable_bad, stable_total = stable
-    null = total * rho / (total * rho + stable_total)
-    factors = [_of_errors(bad, stable_bad, null, factor) for factor in FACTORS]
+    null, errors, log1p = total * rho / (total * rho + stable_total), bad + stable_bad, math.log1p
+    # The odds of a factor against the hypothesis, for each error: those of the canary gain, all share the loss.
+    factors = [bad * gain - errors * log1p(null * more) for gain, more in _FACTORS]
     return (*factors, *[_of_all(canary, stable, rho, pair) for pair in COLLAPSES])
 
 
-def _of_errors(bad: int, stable_bad: int, null: float, factor: float) -> float:
-    odds = factor * null / (1 - null)
-    other = odds / (1 + odds)
-    return bad * math.log(other / null) + stable_bad * math.log((1 - other) / (1 - null))
+_FACTORS = tuple((math.log(factor), factor - 1) for factor in FACTORS)
 
 
 def _of_all(canary: tuple[int, int], stable: tuple[int, int], rho: float, pair: Pair) -> float:

@@ -23,7 +23,8 @@ def log_sum(values: Sequence[float]) -> float:
     top = max(values, default=-math.inf)
     if top == -math.inf:
         return top
-    return top + math.log(sum(math.exp(each - top) for each in values))
+    exp = math.exp
+    return top + math.log(sum([exp(each - top) for each in values]))
 
 
 def log_add(left: float, right: float) -> float:
@@ -58,7 +59,7 @@ def grown(evidence: Logs, onset: float, ratios: Sequence[float]) -> Logs:
     # log_add written out: this is where most of a tick's time goes.
     return tuple(
         [
-            max(each, fresh) + log1p(exp(-abs(each - fresh))) + ratio
+            ratio + (each + log1p(exp(fresh - each)) if each > fresh else fresh + log1p(exp(each - fresh)))
             for each, ratio in zip(evidence, ratios, strict=True)
         ]
     )

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canary_operator.stats import likelihood, objective, persisting, staking
+from canary_operator.stats import judging, likelihood, objective, persisting, staking
 from canary_operator.stats.staking import Traffic
 from canary_operator.stats.tallying import Rules, Tick
 
@@ -70,3 +70,18 @@ def test_what_was_known_of_the_traffic_outlives_a_restart_and_a_weight():
 def test_traffic_outside_of_its_bounds_is_refused(bad):
     with pytest.raises(ValueError, match="between 0 and 1"):
         Traffic(*bad)
+
+
+@pytest.mark.parametrize("requests", [None, 0.1, 10, 1e5])
+@pytest.mark.parametrize(("share", "most"), [(0.05, 6), (0.1, 6), (0.25, 6), (0.5, 12)])
+def test_whatever_was_expected_a_canary_that_fails_everything_is_aborted_after_few_requests(requests, share, most):
+    """One request of the canary a minute, and a stable version without errors."""
+    state, rules = objective.begin(0.0), Rules(0.01)
+    if requests is not None:
+        state = objective.expecting(state, Traffic(requests, share, 0.01))
+    for minute in range(1, most + 1):
+        state = objective.advance(
+            state, Tick(60.0 * minute, 1, 1, 0, round((1 - share) / share)), rules, promotes=False
+        )
+    verdict = judging.judge({"errors": judging.Objective(state, rules)}).verdict
+    assert isinstance(verdict, judging.Abort)
