@@ -29,6 +29,8 @@ def configuration(traffic: str, scrape_interval: float) -> dict[str, Any]:
             "evaluation_interval": _duration(scrape_interval),
         },
         "scrape_configs": [job("traffic", traffic)],
+        # The traffic world can tell of a past that nobody has scraped.
+        "storage": {"tsdb": {"out_of_order_time_window": "2h"}},
     }
 
 

@@ -63,6 +63,41 @@ class WorldClient:
         """Change how many requests a blue/green preview gets (5 a second unless set)."""
         self._turn("demand", namespace, rollout, preview_requests_per_second=requests_per_second)
 
+    def set_bursts(
+        self,
+        namespace: str,
+        rollout: str,
+        version: str | None = None,
+        *,
+        error_ratio: float,
+        burst_seconds: float = 5.0,
+        calm_seconds: float,
+    ) -> None:
+        """Let each pod of `version` fail by itself in bursts, so long and so far apart on average; calm 0 ends it."""
+        self._turn(
+            "behaviour",
+            namespace,
+            rollout,
+            version=version,
+            burst_error_ratio=error_ratio,
+            burst_seconds=burst_seconds,
+            calm_seconds=calm_seconds,
+        )
+
+    def set_routes(
+        self, namespace: str, rollout: str, version: str | None, routes: Mapping[str, Mapping[str, float]]
+    ) -> None:
+        """Label requests of `version` with a `route`: of each its `share`, `error_ratio` and `latency_seconds`."""
+        wish = {name: dict(route) for name, route in routes.items()}
+        self._turn("behaviour", namespace, rollout, version=version, routes=wish)
+
+    def age(self, namespace: str, rollout: str, *, seconds: int = 3600, requests_per_second: float) -> None:
+        """Let the ready pods of a Rollout, without a request so far, have served for `seconds`, and go on serving.
+
+        Prometheus gets what it would have scraped meanwhile with its next scrapes.
+        """
+        self._turn("age", namespace, rollout, seconds=seconds, requests_per_second=requests_per_second)
+
     def silence(self, namespace: str, rollout: str, version: str | None = None, *, silent: bool = True) -> None:
         """Export nothing for `version`, though it goes on serving; `silent=False` ends that."""
         self._turn("behaviour", namespace, rollout, version=version, silent=silent)

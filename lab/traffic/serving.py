@@ -6,6 +6,7 @@
     POST /v1/behaviour                    namespace, rollout, version, error_ratio, ...
     POST /v1/demand                       namespace, rollout, requests_per_second, ...
     POST /v1/shares                       namespace, rollout, shares
+    POST /v1/age                          namespace, rollout, seconds, requests_per_second
 
 Law: translates and calls; it decides nothing.
 """
@@ -13,7 +14,9 @@ Law: translates and calls; it decides nothing.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -61,6 +64,7 @@ class _Handler(BaseHTTPRequestHandler):
             "/v1/behaviour": self.server.world.set_behaviour,
             "/v1/demand": self.server.world.set_demand,
             "/v1/shares": self.server.world.set_shares,
+            "/v1/age": partial(self.server.world.age, now=time.time()),
         }
         try:
             wish: dict[str, Any] = json.loads(body)

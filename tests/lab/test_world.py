@@ -1,5 +1,6 @@
 """The world counts as real processes do, and knows the truth."""
 
+import itertools
 import re
 
 import pytest
@@ -178,3 +179,78 @@ def test_a_fleet_is_read_off_the_cluster():
 
     expected = Pod("production", "web-new-x", ("u", 2), "new", ("web:2",), ready=True)
     assert fleet([rollout], [body, leaving], []) == [Service(WEB, Split({"new": 1.0}), (expected,))]
+
+
+def test_a_route_has_its_part_of_the_requests_and_errors_of_its_own():
+    world = World(seed=1)
+    world.set_behaviour(WEB, "web:2", routes={"/": {"share": 0.75}, "/search": {"share": 0.25, "error_ratio": 0.5}})
+    world.tick([service(pod("a"), new=1.0)], 100)
+
+    found = samples(world)
+    assert found["production", "a", "new", "/search", "500"] == pytest.approx(625, rel=0.2)
+    assert found["production", "a", "new", "/", "200"] == pytest.approx(3750, rel=0.1)
+    counts = samples(world, "http_request_duration_seconds_count")
+    assert sum(counts.values()) == sum(found.values()) == world.totals(WEB)["new"][1]
+
+
+def test_routes_that_are_not_all_of_the_requests_are_refused():
+    with pytest.raises(ValueError, match="1 in all"):
+        World(seed=1).set_behaviour(WEB, None, routes={"/": {"share": 0.5}})
+
+
+def test_pods_fail_in_bursts_each_by_itself():
+    world = World(seed=1)
+    world.set_demand(WEB, requests_per_second=100)
+    world.set_behaviour(WEB, "web:2", error_ratio=0.0, burst_error_ratio=1.0, burst_seconds=5, calm_seconds=15)
+    failed, before = {"a": [], "b": []}, {}
+    for _ in range(400):
+        world.tick([service(pod("a"), pod("b"), new=1.0)], 1)
+        now = samples(world)
+        for name, seen in failed.items():
+            seen.append(
+                now.get(("production", name, "new", "500"), 0) > before.get(("production", name, "new", "500"), 0)
+            )
+        before = now
+
+    parts = {name: sum(seen) / len(seen) for name, seen in failed.items()}
+    assert parts == pytest.approx({"a": 0.25, "b": 0.25}, abs=0.12)
+    ends = {name: sum(one and not two for one, two in itertools.pairwise(seen)) for name, seen in failed.items()}
+    assert all(sum(failed[name]) / ends[name] == pytest.approx(5, rel=0.5) for name in failed)
+    together = sum(a and b for a, b in zip(failed["a"], failed["b"], strict=True)) / 400
+    assert together < 0.15
+
+
+def test_pods_that_have_lived_expose_what_would_have_been_scraped_and_count_on_from_there():
+    world = World(seed=1)
+    world.set_demand(WEB, requests_per_second=0)
+    both = [service(pod("a"), pod("b"), new=1.0)]
+    world.tick(both, 1)
+    world.age(WEB, 600, 20.0, now=10_000.0)
+
+    lines = [line.split() for line in world.exposition().splitlines() if line.startswith("http_requests_total{")]
+    past = [(name, float(value), int(at[0])) for name, value, *at in lines if at]
+    now = {name: float(value) for name, value, *at in lines if not at}
+    good = [(value, at) for name, value, at in past if 'pod="a"' in name and "200" in name]
+    assert [at for _, at in good] == [*range(9_415_000, 9_941_000, 15_000), *range(9_941_000, 10_000_000, 1_000)]
+    assert [value for value, _ in good] == sorted(value for value, _ in good)
+    assert sum(now.values()) == pytest.approx(12_000, rel=0.1)
+    assert good[-1][0] <= next(value for name, value in now.items() if 'pod="a"' in name and "200" in name)
+
+    world.tick(both, 10)
+    assert sum(samples(world).values()) > sum(now.values())
+    assert all(len(line.split()) == 2 for line in world.exposition().splitlines() if not line.startswith("#"))
+
+
+@pytest.mark.parametrize("pods", [(), (pod("a", ready=False),)])
+def test_without_a_ready_pod_nothing_has_lived(pods):
+    world = World(seed=1)
+    world.tick([service(*pods, new=1.0)], 1)
+    with pytest.raises(ValueError, match="only ready pods"):
+        world.age(WEB, 60, 20.0, now=0.0)
+
+
+def test_a_pod_that_has_had_requests_is_not_given_another_past():
+    world = World(seed=1)
+    world.tick([service(pod("a"), new=1.0)], 10)
+    with pytest.raises(ValueError, match="no request yet"):
+        world.age(WEB, 60, 20.0, now=0.0)
