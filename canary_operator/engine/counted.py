@@ -10,7 +10,9 @@ from canary_operator.attribution.candidate import Candidate
 from canary_operator.attribution.choosing import Trial, choose, rendered
 from canary_operator.counting import asking, folding, presence, watermark
 from canary_operator.counting.asking import Way
-from canary_operator.counting.tallies import Arm, Epoch, Folded, Pod, Reading, Rules, Selection, milliseconds
+from canary_operator.counting.tallies import Arm, Epoch, Folded, Pod, Reading, Rules, Selection
+from canary_operator.counting.watermark import GONE_INTERVALS
+from canary_operator.engine.reach import Reach
 from canary_operator.engine.recollection import Chosen, Recollection
 from canary_operator.model.decision import Snapshot
 from canary_operator.model.facts import Facts
@@ -147,18 +149,23 @@ def count(plan: Plan, samples: Samples) -> Counted | Absent:
             return each
     selections = {arm: each for arm, each in read.items() if isinstance(each, Selection)}
     wrong = _stranger(plan, option, selections) or _unstratified(plan, selections)
-    return wrong or _folded(plan, option, selections, scraped=_is_scraped(plan, option, selections, samples))
+    return wrong or _folded(plan, option, selections, _reach(plan, option, selections[Arm.CANARY], samples))
 
 
-def _is_scraped(plan: Plan, option: Option, selections: Mapping[Arm, Selection], samples: Samples) -> bool | None:
-    """Whether Prometheus reaches a pod of the canary; None where ``up`` tells nothing of such pods."""
-    asked = _of_arm(plan, option, Arm.STABLE)[len(option.way.selectors) :]
-    known = [samples.get(question) for question in asked]
-    if not any(isinstance(each, Answer) and each.series for each in known):
+def _reach(plan: Plan, option: Option, canary: Selection, samples: Samples) -> Reach | None:
+    """Whom of the canary Prometheus reaches; None where ``up`` tells nothing of such pods."""
+    of_stable, of_canary = (_up(plan, option, arm, samples) for arm in (Arm.STABLE, Arm.CANARY))
+    if of_stable is None or of_canary is None or not of_stable.series:
         return None
-    since_ms = milliseconds(plan.at - plan.policy.guards.max_telemetry_age)
-    scrapes = (scrape for seen in selections[Arm.CANARY].scrapes.values() for scrape in seen)
-    return any(scrape.at_ms > since_ms for scrape in scrapes)
+    intervals = GONE_INTERVALS * (plan.known.counts.interval_ms or 0) / 1000
+    return Reach(canary, of_canary, plan.at - max(plan.policy.guards.max_telemetry_age, intervals))
+
+
+def _up(plan: Plan, option: Option, arm: Arm, samples: Samples) -> Answer | None:
+    for question in _of_arm(plan, option, arm)[len(option.way.selectors) :]:
+        answer = samples.get(question)
+        return answer if isinstance(answer, Answer) else None
+    return None
 
 
 def _choose(plan: Plan, samples: Samples) -> Option | Absent:
@@ -239,17 +246,17 @@ def _unstratified(plan: Plan, selections: Mapping[Arm, Selection]) -> Absent | N
     return None
 
 
-def _folded(
-    plan: Plan, option: Option, selections: Mapping[Arm, Selection], *, scraped: bool | None
-) -> Counted | Absent:
+def _folded(plan: Plan, option: Option, selections: Mapping[Arm, Selection], reach: Reach | None) -> Counted | Absent:
     canary = selections[Arm.CANARY]
     arms = dict(selections) if plan.compares else {Arm.CANARY: canary}
     reading = Reading(arms, since=plan.at - plan.window, until=plan.at, pods=_pods(plan.snapshot.facts))
     folded = folding.fold(plan.known.counts, reading, _epoch(plan, option), plan.rules)
     if isinstance(folded, Absent):
         return folded
-    absent = _missing(plan, option, selections, running=_canary_runs(plan) if scraped is not False else False)
+    absent = _missing(plan, option, selections, running=_canary_runs(plan) if reach is None or reach.any else False)
     absent = absent or _stale(plan, selections, folded)
+    if absent is None and reach is not None:
+        absent = reach.gap(plan.snapshot.facts.pods)
     if absent is None and not _is_young(plan):
         absent = presence.quiet(folded.state, _usual(plan, folded))
     return Counted(option, folded, absent, canary.left_out.sentence())

@@ -36,6 +36,8 @@ class Version:
     # Of each route its share of the requests and its share of errors; without any, there is no label.
     routes: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     up: int = 1
+    # Numbers of the pods that Prometheus does not reach.
+    unscraped: frozenset[int] = frozenset()
     restarts: int = 0
     restarted_at: float | None = None
 
@@ -69,7 +71,8 @@ class Fleet:
         series = []
         for version in (self.canary, self.stable):
             for number, pod in enumerate(version.names()):
-                series += self._series(version, number, pod, question)
+                if number not in version.unscraped:
+                    series += self._series(version, number, pod, question)
         return Answer(ResultKind.MATRIX, tuple(series))
 
     def _series(self, version: Version, number: int, pod: str, question: RawQuery) -> list[Series]:

@@ -9,7 +9,7 @@ from canary_operator.model.facts import SLORefKey
 from canary_operator.model.policy import SLOPolicySpec
 from canary_operator.model.samples import Absent
 from canary_operator.model.verdict import HoldReason
-from tests.builders import CANARY, STABLE, TEMPLATES, a_rollout, pause, set_weight
+from tests.builders import CANARY, NAME, STABLE, TEMPLATES, a_rollout, pause, set_weight
 from tests.scenarios.fleet import Fleet, Version
 from tests.scenarios.world import World
 
@@ -482,6 +482,23 @@ def test_a_canary_that_prometheus_does_not_reach_is_no_data_and_not_a_route_that
 
     assert world.verdict == ("Hold", "NoData")
     assert "is not up" in world.status.message
+
+
+def test_pods_that_are_not_scraped_are_not_judged_by_the_others():
+    world = a_world(Fleet(canary(pods=3, unscraped=frozenset({1})), stable())).release()
+
+    world.until(400)
+
+    assert world.verdict == ("Hold", "NoData")
+    assert f"1 of 3 ready pods of the canary are not scraped: {NAME}-{CANARY}-1x" in world.status.message
+
+
+def test_a_bad_version_is_aborted_even_if_not_all_of_its_pods_are_scraped():
+    world = a_world(Fleet(canary(pods=3, unscraped=frozenset({1}), errors=constant(0.3)), stable())).release()
+
+    world.until(400)
+
+    assert world.verdict == ("Abort", "CanaryRegression")
 
 
 def test_conditions_that_were_measured_at_a_pause_are_still_shown_after_it():
