@@ -1,7 +1,7 @@
 """A tick by strata and by pods, for tests that compare like with like, and each pod with its fellows.
 
-Law: the parts add up to the tick. A stratum never changes its name, so that its evidence stays its own; what has come
-too late for a name of its own is counted in ``OTHER``.
+Law: the parts add up to the tick. A stratum never changes its name, so that its evidence stays its own; what has none
+is counted in ``OTHER``.
 """
 
 from collections import defaultdict
@@ -13,18 +13,15 @@ OTHER = "other"
 MOST_STRATA = 8
 
 
-def named(known: Sequence[str], ticks: Iterable[Tick], most: int = MOST_STRATA) -> tuple[str, ...]:
-    """The strata that are told apart after these ticks: those already known, then new ones up to ``most``.
+def named(ticks: Iterable[Tick], most: int = MOST_STRATA) -> tuple[str, ...]:
+    """The strata that are told apart from these ticks on: the busiest, at most ``most``, the busiest first.
 
-    To be remembered with the evidence. Of a tick's new strata the one with most requests comes first.
+    To be remembered with the evidence.
     """
-    names = list(known)
-    for tick in ticks:
-        requests: dict[str, int] = defaultdict(int)
-        for cell in tick.cells:
-            requests[cell.stratum] += cell.tally.total
-        names += sorted(requests.keys() - set(names), key=lambda name: (-requests[name], name))
-    return tuple(names[: max(most, len(known))])
+    requests: dict[str, int] = defaultdict(int)
+    for cell in (cell for tick in ticks for cell in tick.cells):
+        requests[cell.stratum] += cell.tally.total
+    return tuple(sorted(requests, key=lambda name: (-requests[name], name))[:most])
 
 
 def by_stratum(tick: Tick, names: Sequence[str]) -> Mapping[str, Tick]:

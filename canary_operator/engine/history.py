@@ -49,11 +49,11 @@ def learn(plan: Plan, samples: Samples) -> Dispersion | None:
                 return NONE
             case answer:
                 answers.append(answer)
-    return _learnt(options(plan)[0], answers, asked[0].at)
+    rules = Rules(tick_seconds=_BLOCK_SECONDS, stratify_by=plan.policy.stratify_by)
+    return _learnt(options(plan)[0], answers, asked[0].at, rules)
 
 
-def _learnt(option: Option, answers: list[Answer], at: float) -> Dispersion:
-    rules = Rules(tick_seconds=_BLOCK_SECONDS)
+def _learnt(option: Option, answers: list[Answer], at: float, rules: Rules) -> Dispersion:
     selection = asking.read(option.way, answers, rules)
     if isinstance(selection, Absent):
         return NONE
@@ -64,6 +64,7 @@ def _learnt(option: Option, answers: list[Answer], at: float) -> Dispersion:
         burst_seconds=dispersion.rank_blocks(blocks) * _BLOCK_SECONDS,
         requests=whole.total / (ticks[-1].end - ticks[0].end + _BLOCK_SECONDS) if ticks else 0.0,
         ratio=whole.ratio or 0.0,
+        strata=parting.named(ticks) if rules.stratify_by else (),
     )
 
 

@@ -61,12 +61,15 @@ class Dispersion:
         requests: per second, of all pods.
 
         ratio: of them that were bad, 0 to 1.
+
+        strata: the parts of the traffic that are told apart, by name; empty where there is one part.
     """
 
     phi: float
     burst_seconds: float = 0.0
     requests: float = 0.0
     ratio: float = 0.0
+    strata: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,12 +174,16 @@ def _load(stored: Mapping[str, Any]) -> Recollection:
         chosen=None if chosen is None else Chosen(str(chosen[0]), int(chosen[1])),
         weight=None if weight is None else Weight(weight[0], float(weight[1])),
         warm_from=stored["warmFrom"],
-        dispersion=None if spread is None else Dispersion(*map(float, spread)),
+        dispersion=None if spread is None else _load_dispersion(*spread),
         ranking=None if ranking is None else _load_ranking(ranking),
         strata={str(name): stats_json.load(each) for name, each in stored["strata"].items()},
         asked_at=stored["askedAt"],
         absent=None if absent is None else Absent(HoldReason(absent[0]), str(absent[1])),
     )
+
+
+def _load_dispersion(phi: Any, burst: Any, requests: Any, ratio: Any, strata: Any) -> Dispersion:
+    return Dispersion(float(phi), float(burst), float(requests), float(ratio), tuple(map(str, strata)))
 
 
 def _dump_ranking(ranking: Ranking) -> Mapping[str, Any]:

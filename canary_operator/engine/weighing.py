@@ -96,11 +96,19 @@ def _stratified(known: Recollection, tick: Tick, scale: Scale) -> Mapping[str, o
     """The parts of the traffic, each compared with its own."""
     if not scale.policy.stratify_by:
         return {}
-    strata = dict(known.strata)
-    for name, part in parting.by_stratum(tick, parting.named(tuple(strata), (tick,))).items():
-        before = strata.get(name, objective.begin(known.evidence.began))
-        strata[name] = objective.advance(before, _one(part), scale.rules, promotes=False)
+    strata = dict(known.strata or _parts(known, tick))
+    for name, part in parting.by_stratum(tick, tuple(strata)).items():
+        strata[name] = objective.advance(strata[name], _one(part), scale.rules, promotes=False)
     return strata
+
+
+def _parts(known: Recollection, tick: Tick) -> Mapping[str, objective.State]:
+    """The parts of the hour before the release; where nothing is known of it, those of the first tick.
+
+    None is added later: the stake is divided among them before anything is won.
+    """
+    names = (known.dispersion and known.dispersion.strata) or parting.named((tick,))
+    return dict.fromkeys((*names, parting.OTHER), objective.begin(known.evidence.began))
 
 
 def _one(tick: Tick) -> Weighed:

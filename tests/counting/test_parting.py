@@ -15,27 +15,22 @@ def tick(end, **requests):
     return Tick(end, Tally(), Tally(0, sum(requests.values())), cells)
 
 
-def test_strata_are_named_as_they_come_the_busiest_first():
-    assert parting.named((), [tick(1, b=1, a=5), tick(2, c=9)]) == ("a", "b", "c")
+def test_the_busiest_strata_of_all_ticks_have_a_name_the_busiest_first():
+    assert parting.named([tick(1, b=1, a=5), tick(2, c=9, b=6)]) == ("c", "b", "a")
 
 
-def test_a_name_once_given_stays_and_what_comes_too_late_has_none():
-    names = parting.named(("a",), [tick(1, b=1, c=9)], most=2)
+def test_what_has_no_name_is_one_part():
+    names = parting.named([tick(1, a=5, b=1, c=9)], most=2)
 
-    assert names == ("a", "c")
-    assert parting.named(names, [tick(2, b=1000)], most=2) == names
-    assert set(parting.by_stratum(tick(2, b=2, a=1), names)) == {"a", OTHER}
-
-
-def test_fewer_strata_than_there_were_take_no_name_away():
-    assert parting.named(("a", "b", "c"), [], most=1) == ("a", "b", "c")
+    assert names == ("c", "a")
+    assert set(parting.by_stratum(tick(2, b=2, a=1, d=1), names)) == {"a", OTHER}
 
 
 def test_without_labels_to_stratify_by_there_is_one_stratum():
     world = World(1, Chaos())
     _, ticks = count(world, every(15, world))
 
-    assert parting.named((), ticks) == ("",)
+    assert parting.named(ticks) == ("",)
 
 
 def test_pods_of_an_arm_are_told_apart():
@@ -53,7 +48,7 @@ def test_the_parts_add_up_and_parting_changes_no_count(seed, most):
 
     state, ticks = count(world, every(15, world), rules=Rules(stratify_by=("route",)))
 
-    names = parting.named((), ticks, most)
+    names = parting.named(ticks, most)
     assert state == plain[0]
     assert [dataclasses.replace(each, cells=()) for each in ticks] == [
         dataclasses.replace(each, cells=()) for each in plain[1]

@@ -429,7 +429,7 @@ def test_a_canary_that_gets_more_of_a_bad_route_is_blamed_only_where_routes_are_
 
     assert pooled.is_aborted
     assert not apart.is_aborted
-    assert set(memory(apart)["strata"]) == {'route="/"', 'route="/search"'}
+    assert set(memory(apart)["strata"]) == {'route="/"', 'route="/search"', "other"}
 
 
 def test_a_canary_that_is_worse_on_one_route_is_found_where_routes_are_told_apart():
