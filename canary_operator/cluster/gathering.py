@@ -12,9 +12,9 @@ import structlog
 from canary_operator.cluster.api import Api
 from canary_operator.cluster.definitions import Definitions
 from canary_operator.cluster.pods import Pods
-from canary_operator.cluster.replica_sets import ReplicaSets, births
+from canary_operator.cluster.replica_sets import ReplicaSets, births, number_of
 from canary_operator.errors import ClusterError, ClusterRefused
-from canary_operator.model.facts import Births, Facts, SLORefKey
+from canary_operator.model.facts import Facts, SLORefKey
 from canary_operator.model.rollout import Body, Rollout, RolloutRef
 from canary_operator.model.samples import Absent
 from canary_operator.model.verdict import HoldReason
@@ -48,11 +48,16 @@ class Gatherer:
         ref = rollout.ref
         pods, revisions, definitions = await asyncio.gather(
             self._in_time(ref, "the pods", self._pods.of(rollout)),
-            self._in_time(ref, "the ReplicaSets", self._replica_sets.created(rollout, labels)),
+            self._in_time(ref, "the ReplicaSets", self._replica_sets.of(rollout, labels)),
             self._found(ref, sorted(references)),
         )
-        known = Births() if isinstance(revisions, Absent) else births(revisions, rollout)
-        return Facts(pods=pods, births=known, definitions=definitions)
+        known = {} if isinstance(revisions, Absent) else revisions
+        return Facts(
+            pods=pods,
+            births=births(known, rollout),
+            stable_revision=number_of(known, rollout.stable_hash),
+            definitions=definitions,
+        )
 
     async def _found(self, ref: RolloutRef, keys: Sequence[SLORefKey]) -> dict[SLORefKey, Body | Absent]:
         answers = (self._in_time(ref, str(key), self._definitions.find(ref.namespace, key)) for key in keys)

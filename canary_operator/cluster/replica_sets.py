@@ -1,4 +1,4 @@
-"""When the versions of a Rollout were born, and whether a release is a rollback that Argo never pauses.
+"""The revisions of a Rollout: when each was born, Argo's number of it, and what Argo never pauses, a rollback.
 
 Law: ReplicaSets are listed once for each release; what is missing in an answer is asked for again.
 """
@@ -14,9 +14,19 @@ from canary_operator.model.rollout import Body, Rollout, RolloutRef
 
 # Written by Argo on the ReplicaSets of experiments, which are no revisions.
 _EXPERIMENT = "experiment.argoproj.io/name"
+_REVISION = "rollout.argoproj.io/revision"
 
-Created = Mapping[str, float]
-"""When the ReplicaSet of each revision was created (Unix seconds), by pod template hash."""
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """When its ReplicaSet was created, Unix seconds, and Argo's number of it; None where Argo has not said one."""
+
+    born: float
+    number: int | None
+
+
+Revisions = Mapping[str, Revision]
+"""By pod template hash."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +43,10 @@ class ReplicaSets:
 
     def __init__(self, api: Api) -> None:
         self._api = api
-        self._known: dict[RolloutRef, tuple[_Release, Created]] = {}
+        self._known: dict[RolloutRef, tuple[_Release, Revisions]] = {}
 
-    async def created(self, rollout: Rollout, labels: Mapping[str, str]) -> Created:
-        """When the revisions of a Rollout were created.
+    async def of(self, rollout: Rollout, labels: Mapping[str, str]) -> Revisions:
+        """The revisions of a Rollout.
 
         Args:
 
@@ -51,7 +61,7 @@ class ReplicaSets:
         known = self._known.get(rollout.ref)
         if known is not None and known[0] == release:
             return known[1]
-        found = created(await self._api.list_replica_sets(rollout.ref.namespace, labels), release.uid)
+        found = revisions(await self._api.list_replica_sets(rollout.ref.namespace, labels), release.uid)
         if {release.pod_hash, release.stable_hash} <= found.keys():
             self._known[rollout.ref] = (release, found)
         return found
@@ -61,30 +71,39 @@ class ReplicaSets:
         self._known.pop(ref, None)
 
 
-def created(replica_sets: Iterable[Body], uid: str) -> Created:
+def revisions(replica_sets: Iterable[Body], uid: str) -> Revisions:
     """Tell the revisions of the Rollout with this uid among ReplicaSets."""
     own = (body["metadata"] for body in replica_sets if _is_owned(body, uid) and not _is_experiment(body))
-    return {
-        (meta.get("labels") or {}).get(POD_HASH_LABEL) or "": durations.parse_time(meta["creationTimestamp"])
-        for meta in own
-    }
+    return {(meta.get("labels") or {}).get(POD_HASH_LABEL) or "": _revision(meta) for meta in own}
 
 
-def rolls_back(revisions: Created, pod_hash: str, stable_hash: str, window: int) -> bool:
+def _revision(meta: Body) -> Revision:
+    number = (meta.get("annotations") or {}).get(_REVISION) or ""
+    return Revision(durations.parse_time(meta["creationTimestamp"]), int(number) if number.isdecimal() else None)
+
+
+def rolls_back(known: Revisions, pod_hash: str, stable_hash: str, window: int) -> bool:
     """Whether Argo takes the new version for a rollback inside the window; false while a ReplicaSet is missing.
 
     Argo's rule: the new ReplicaSet is older than the stable one, and fewer than ``window`` lie strictly between.
     """
-    if pod_hash not in revisions or stable_hash not in revisions:
+    if pod_hash not in known or stable_hash not in known:
         return False
-    new, stable = revisions[pod_hash], revisions[stable_hash]
-    between = sum(new < moment < stable for moment in revisions.values())
+    new, stable = known[pod_hash].born, known[stable_hash].born
+    between = sum(new < revision.born < stable for revision in known.values())
     return new < stable and between < window
 
 
-def births(revisions: Created, rollout: Rollout) -> Births:
+def births(known: Revisions, rollout: Rollout) -> Births:
     """When both versions of a Rollout were born."""
-    return Births(revisions.get(rollout.pod_hash), revisions.get(rollout.stable_hash))
+    new, stable = known.get(rollout.pod_hash), known.get(rollout.stable_hash)
+    return Births(new.born if new else None, stable.born if stable else None)
+
+
+def number_of(known: Revisions, pod_hash: str) -> int | None:
+    """Argo's number of a version; None where nobody knows."""
+    found = known.get(pod_hash)
+    return found.number if found else None
 
 
 def _is_owned(body: Body, uid: str) -> bool:

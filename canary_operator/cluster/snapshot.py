@@ -100,10 +100,12 @@ class Reader:
             if isinstance(unreadable, str):
                 log.warning("rollout_unreadable", rollout=str(ref), message=unreadable)
             return None
-        if not _is_in_progress(found.rollout):
-            self._replica_sets.forget(ref)
-            return found
-        return await self._with_facts(await self._with_rollback(found))
+        if _is_in_progress(found.rollout):
+            return await self._with_facts(await self._with_rollback(found))
+        if engine.bakes(found, self._clock()):
+            return await self._with_facts(found)
+        self._replica_sets.forget(ref)
+        return found
 
     async def moved_on(self, judged: Snapshot) -> None:
         """Wait until this is no longer what must be judged: the release has moved on, or a person wants otherwise.
@@ -142,7 +144,7 @@ class Reader:
         if window <= 0:
             return found
         try:
-            revisions = await self._replica_sets.created(rollout, _labels(body))
+            revisions = await self._replica_sets.of(rollout, _labels(body))
         except ClusterError as error:
             # A gate that cannot tell gates: what was held for nothing is released once it can.
             log.warning("replica_sets_unreadable", rollout=str(rollout.ref), message=str(error))
@@ -151,10 +153,11 @@ class Reader:
         return dataclasses.replace(found, rollout=dataclasses.replace(rollout, rolls_back=back))
 
     async def _with_facts(self, found: Snapshot) -> Snapshot:
-        if not needs_evidence(found, self._clock()):
+        now = self._clock()
+        if not needs_evidence(found, now):
             return found
         labels = _labels(self._store.rollout_body(found.rollout.ref) or {})
-        facts = await self._gatherer.facts(found.rollout, labels, references(found))
+        facts = await self._gatherer.facts(engine.to_judge(found, now).rollout, labels, references(found))
         return dataclasses.replace(found, facts=facts)
 
 

@@ -10,15 +10,14 @@ from canary_operator.engine import memory, policy
 from canary_operator.errors import ConfigurationError
 from canary_operator.model import durations
 from canary_operator.model.decision import Decision, Snapshot
-from canary_operator.model.gate import GateStatus
-from canary_operator.model.rollout import Rollout
+from canary_operator.model.gate import HISTORY_LENGTH, GateStatus, HistoryEntry
 from canary_operator.model.verdict import AbortReason, Finding, Verdict
 
 
 def until(snapshot: Snapshot) -> float:
     """The end of the time for which an ended release is still judged, Unix seconds; minus infinity if it is not."""
     status = snapshot.status
-    if status.phase != "Ended" or status.ended_at is None or not status.baseline:
+    if status.phase != "Ended" or status.ended_at is None or not status.baseline or snapshot.rollout.aborted:
         return -math.inf
     try:
         bake = policy.effective_policy(snapshot).timing.bake
@@ -34,6 +33,11 @@ def is_under_way(snapshot: Snapshot, now: float) -> bool:
     return same and not rollout.aborted and rollout.pod_hash == rollout.stable_hash and now < until(snapshot)
 
 
+def to_judge(snapshot: Snapshot, now: float) -> Snapshot:
+    """The snapshot that the gates are to judge: as it is, or as a release where the promoted version still is one."""
+    return as_release(snapshot) if is_under_way(snapshot, now) else snapshot
+
+
 def as_release(snapshot: Snapshot) -> Snapshot:
     """The snapshot as the gates know it: the version before is stable, though it gets no requests any more."""
     full = snapshot.rollout.routing.full_weight
@@ -42,18 +46,37 @@ def as_release(snapshot: Snapshot) -> Snapshot:
     return replace(memory.remembering(snapshot, judging), rollout=rollout)
 
 
-def told(status: GateStatus, finding: Finding, rollout: Rollout, now: float) -> GateStatus:
+def told(status: GateStatus, finding: Finding, snapshot: Snapshot, now: float) -> GateStatus:
     """The status after a look; a breach stays until the next release."""
     if not isinstance(finding.reason, AbortReason) or status.verdict == Verdict.ABORT.value:
         return status
-    undo = f"kubectl argo rollouts undo {rollout.ref.name} -n {rollout.ref.namespace}"
+    message = f"bad after its promotion: {finding.message}; Argo can no longer abort it, to go back run: "
+    entry = HistoryEntry(
+        at=durations.format_time(now),
+        step=status.rollout_step,
+        weight=status.step.weight if status.step else None,
+        verdict=Verdict.ABORT.value,
+        reason=finding.reason.value,
+        message=message + undo(snapshot),
+    )
     update = {
-        "verdict": Verdict.ABORT.value,
-        "reason": finding.reason.value,
-        "message": f"after the promotion: {finding.message}; Argo cannot abort it any more: {undo}",
+        "verdict": entry.verdict,
+        "reason": entry.reason,
+        "message": entry.message,
         "since": durations.format_micro_time(now),
+        "history": (*status.history, entry)[-HISTORY_LENGTH:],
     }
     return status.model_copy(update=update)
+
+
+def undo(snapshot: Snapshot) -> str:
+    """The command that brings back the version before.
+
+    Always with its revision: without one Argo goes back to the newest other version, which may have been aborted.
+    """
+    ref, number = snapshot.rollout.ref, snapshot.facts.stable_revision
+    command = f"kubectl argo rollouts undo {ref.name} -n {ref.namespace} --to-revision="
+    return f"{command}{number}" if number else f"{command}N, with the revision of {ref.name}-{snapshot.status.baseline}"
 
 
 def looked(decision: Decision, status: GateStatus, next_due: float, end: float) -> Decision:

@@ -44,9 +44,8 @@ def plan(snapshot: Snapshot, now: float) -> tuple[Question, ...]:
     if not listens(snapshot, now):
         return ()
     at = situate(snapshot, now)
-    judged = baking.as_release(snapshot) if isinstance(at, Ended) else snapshot
     try:
-        found = hearing.looks(judged, at if isinstance(at, AtPause) else None, now)
+        found = hearing.looks(baking.to_judge(snapshot, now), at if isinstance(at, AtPause) else None, now)
     except ConfigurationError:
         return ()
     return tuple(question for look in found.looks for question in look.questions())
@@ -125,18 +124,18 @@ def _end(snapshot: Snapshot, promoted: bool, samples: Samples, now: float) -> De
     rollout = snapshot.rollout
     if baking.is_under_way(snapshot, now):
         return _bake(snapshot, decision, samples, now)
+    if not (rollout.abort_seen or (promoted and not (rollout.fence.promote_full and rollout.pauses))):
+        return writing.until_taken_up(snapshot, decision, (ActionKind.ABORT,), now)
     if baking.until(memory.remembering(snapshot, status)) > now:
         # The release has just ended; the next look is the first of the promoted version.
         return replace(decision, next_look=now + snapshot.evaluation_interval)
-    if rollout.abort_seen or (promoted and not (rollout.fence.promote_full and rollout.pauses)):
-        return decision
-    return writing.until_taken_up(snapshot, decision, (ActionKind.ABORT,), now)
+    return decision
 
 
 def _bake(snapshot: Snapshot, decision: Decision, samples: Samples, now: float) -> Decision:
     """The promoted version is looked at for a while: what is found is said, and a person undoes it."""
     heard = hearing.hear(baking.as_release(snapshot), None, samples, now)
-    status = baking.told(decision.status, heard.judgement.finding, snapshot.rollout, now)
+    status = baking.told(decision.status, heard.judgement.finding, snapshot, now)
     if heard.judgement.evidence is not None:
         status = status.model_copy(update={"evidence": heard.judgement.evidence})
     return baking.looked(

@@ -45,12 +45,16 @@ class Facts:
 
         births: of both versions.
 
+        stable_revision: Argo's number of the stable version, by which a person can go back to it; None where nobody
+            knows.
+
         definitions: the objects that were named; ConfigurationError where one cannot be there or is not, NoData where
             the API server does not say so now.
     """
 
     pods: VersionPods | Absent
     births: Births = Births()
+    stable_revision: int | None = None
     definitions: Mapping[SLORefKey, Body | Absent] = field(default_factory=dict)
 
 

@@ -200,7 +200,7 @@ async def test_pods_and_births_of_both_versions_are_told(installed: Lab, api: Ap
     ref = RolloutRef(namespace, "seen")
     rollout, _ = await paused(installed, api, ref)
 
-    pods, revisions = await Pods(api).of(rollout), await ReplicaSets(api).created(rollout, {})
+    pods, revisions = await Pods(api).of(rollout), await ReplicaSets(api).of(rollout, {})
 
     assert len(pods.canary) == 1
     assert len(pods.stable) >= 1
@@ -208,7 +208,7 @@ async def test_pods_and_births_of_both_versions_are_told(installed: Lab, api: Ap
         assert pod.started is not None
         assert pod.ready_since is not None
         assert (pod.phase, pod.restart_count, pod.reason) == ("Running", 0, "")
-        assert revisions[pod.pod_hash] <= pod.started <= pods.at + 1
+        assert revisions[pod.pod_hash].born <= pod.started <= pods.at + 1
         assert pod.node
     assert {pod.pod_hash for pod in pods.canary} == {rollout.pod_hash}
     born = births(revisions, rollout)

@@ -6,7 +6,7 @@ from typing import Any, cast
 import pytest
 
 from canary_operator.cluster.api import Api
-from canary_operator.cluster.replica_sets import ReplicaSets, births, created, rolls_back
+from canary_operator.cluster.replica_sets import ReplicaSets, Revision, births, number_of, revisions, rolls_back
 from canary_operator.errors import ClusterUnavailable
 from canary_operator.model.facts import Births
 from canary_operator.model.rollout import Rollout, parse_rollout
@@ -67,7 +67,7 @@ def canary(**status: Any) -> Rollout:
 def test_a_rollback_is_an_older_replica_set_with_few_between(
     replica_sets: list[Body], window: int, *, expected: bool
 ) -> None:
-    assert rolls_back(created(replica_sets, UID), CANARY, STABLE, window) is expected
+    assert rolls_back(revisions(replica_sets, UID), CANARY, STABLE, window) is expected
 
 
 @pytest.mark.parametrize(
@@ -81,16 +81,33 @@ def test_a_rollback_is_an_older_replica_set_with_few_between(
     ],
 )
 def test_a_version_is_born_with_its_replica_set(replica_sets: list[Body], expected: Births) -> None:
-    assert births(created(replica_sets, UID), canary()) == expected
+    assert births(revisions(replica_sets, UID), canary()) == expected
+
+
+@pytest.mark.parametrize(
+    ("annotations", "expected"),
+    [
+        ({"rollout.argoproj.io/revision": "7"}, 7),
+        ({"rollout.argoproj.io/revision": ""}, None),
+        ({"rollout.argoproj.io/revision": "seven"}, None),
+        ({}, None),
+    ],
+)
+def test_argo_numbers_its_revisions(annotations: dict[str, str], expected: int | None) -> None:
+    body = a_replica_set(STABLE, 1)
+    body["metadata"]["annotations"] = annotations
+
+    assert number_of(revisions([body], UID), STABLE) == expected
+    assert number_of(revisions([], UID), STABLE) is None
 
 
 async def test_they_are_listed_once_for_a_release_whoever_asks() -> None:
     listing = Listing(a_replica_set(CANARY, 5), a_replica_set(STABLE, 1))
     known = listing.known()
 
-    found = [await known.created(canary(), LABELS) for _ in range(3)]
+    found = [await known.of(canary(), LABELS) for _ in range(3)]
 
-    assert found == [{CANARY: T0 + 300, STABLE: T0 + 60}] * 3
+    assert found == [{CANARY: Revision(T0 + 300, None), STABLE: Revision(T0 + 60, None)}] * 3
     assert listing.asked == [("shop", LABELS)]
 
 
@@ -99,8 +116,8 @@ async def test_a_missing_answer_is_not_remembered(bodies: list[Body]) -> None:
     listing = Listing(*bodies)
     known = listing.known()
 
-    await known.created(canary(), LABELS)
-    await known.created(canary(), LABELS)
+    await known.of(canary(), LABELS)
+    await known.of(canary(), LABELS)
 
     assert len(listing.asked) == 2
 
@@ -110,19 +127,19 @@ async def test_a_failure_is_not_remembered() -> None:
     known = listing.known()
     listing.down = True
     with pytest.raises(ClusterUnavailable):
-        await known.created(canary(), LABELS)
+        await known.of(canary(), LABELS)
     listing.down = False
 
-    assert len(await known.created(canary(), LABELS)) == 2
+    assert len(await known.of(canary(), LABELS)) == 2
 
 
 async def test_another_release_and_a_forgotten_one_are_asked_for_anew() -> None:
     listing = Listing(a_replica_set(CANARY, 5), a_replica_set(STABLE, 1), a_replica_set("next", 9))
     known = listing.known()
-    await known.created(canary(), LABELS)
+    await known.of(canary(), LABELS)
 
-    await known.created(canary(currentPodHash="next"), LABELS)
+    await known.of(canary(currentPodHash="next"), LABELS)
     known.forget(canary().ref)
-    await known.created(canary(currentPodHash="next"), LABELS)
+    await known.of(canary(currentPodHash="next"), LABELS)
 
     assert len(listing.asked) == 3

@@ -11,6 +11,7 @@ from canary_operator.cluster.api import Api
 from canary_operator.cluster.snapshot import Reader, needs_evidence, references, snapshot
 from canary_operator.cluster.store import Store
 from canary_operator.errors import ClusterUnavailable
+from canary_operator.model import durations
 from canary_operator.model.decision import Snapshot
 from canary_operator.model.facts import NO_FACTS, Births, SLORefKey
 from canary_operator.model.gate import GateStatus, Pending
@@ -221,6 +222,42 @@ async def test_facts_are_asked_for_where_a_policy_judges(held: Body) -> None:
     assert isinstance(found.facts.pods, VersionPods)
     assert found.facts.births == Births(canary=START + 300, stable=START + 60)
     assert found.facts.definitions == {}
+
+
+def ended(now: float) -> Body:
+    """The status of a gate whose release was promoted a moment ago."""
+    judged = {
+        "uid": "6f1c2c0e-0000-4000-8000-000000000001",
+        "generation": 3,
+        "revision": 5,
+        "podHash": NEW,
+        "stableHash": NEW,
+    }
+    at = durations.format_micro_time(now)
+    return {"phase": "Ended", "verdict": "Promote", "rollout": judged, "endedAt": at, "baseline": STABLE}
+
+
+async def test_facts_of_the_version_before_are_asked_for_as_long_as_a_promoted_one_bakes(held: Body) -> None:
+    store, body = Store(), held
+    body["status"] |= {"stableRS": NEW, "pauseConditions": None, "currentStepIndex": 2}
+    store.put(kinds.ROLLOUTS, body)
+    policy = a_policy()
+    policy["spec"]["timing"] = {"bake": "10m"}
+    store.put(kinds.SLO_POLICIES, policy)
+    store.put(kinds.CANARY_GATES, an_object("guestbook", spec={}, status=ended(START)))
+    before = a_replica_set(STABLE, 1)
+    before["metadata"]["annotations"] = {"rollout.argoproj.io/revision": "4"}
+    api = ReplicaSets(a_replica_set(NEW, 5), before)
+    reader = Reader(store, cast("Api", api), ADDRESSES, 15.0, clock=lambda: START + 60)
+
+    found = await reader.read(REF)
+
+    assert found is not None
+    assert found.facts.births == Births(canary=START + 300, stable=START + 60)
+    assert found.facts.stable_revision == 4
+    later = await Reader(store, cast("Api", api), ADDRESSES, 15.0, clock=lambda: START + 700).read(REF)
+    assert later is not None
+    assert later.facts == NO_FACTS
 
 
 async def test_the_replica_sets_are_listed_once_for_both_uses(held: Body) -> None:

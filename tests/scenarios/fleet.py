@@ -53,6 +53,7 @@ class Fleet:
     ) -> None:
         self.canary = canary or Version(CANARY, born=0.0)
         self.stable = stable or Version(STABLE, pods=3, born=-3600.0)
+        self.stable_revision: int | None = 3
         self._chance = random.Random(seed)
         self._regular = regular
         self._pages: dict[tuple[str, int], list[tuple[float, dict[str, int]]]] = {}
@@ -64,7 +65,7 @@ class Fleet:
             for each in (self.canary, self.stable)
         ]
         births = Births(self.canary.born + T0, self.stable.born + T0)
-        return Facts(VersionPods(versions[0], versions[1], at=now), births=births)
+        return Facts(VersionPods(versions[0], versions[1], at=now), births=births, stable_revision=self.stable_revision)
 
     def answer(self, question: RawQuery) -> Answer:
         """Raw samples after ``at - window``, up to ``at``."""
