@@ -1,28 +1,34 @@
 """The rules of one metric: measurements are folded into counters, and counters are judged.
 
-Law: a pure fold. An absent measurement is counted as an error, never as a measurement, and no number of
-errors completes a metric: an outage is never an abort.
+Law: a pure fold. An absent measurement is counted as an error, never as a measurement. In the safe dialect no number
+of errors completes a metric: an outage is never an abort.
 """
 
 import enum
 from dataclasses import dataclass, replace
 
+from canary_operator.conditions.differences import Dialect, Situation, deviates
 from canary_operator.conditions.measurement import Measurement, MeasurementPhase
 from canary_operator.conditions.metric_spec import Limits
 from canary_operator.model import samples
 
-# Argo asks again 10 s after an error, whatever the interval; we do not wait longer than the interval.
 ERROR_RETRY_SECONDS = 10.0
 
 
 class MetricPhase(enum.Enum):
-    """What a metric is judged to be."""
+    """What a metric or a run is judged to be, in Argo's words. ERROR is of Argo's dialect."""
 
     PENDING = "Pending"
     RUNNING = "Running"
     SUCCESSFUL = "Successful"
     FAILED = "Failed"
     INCONCLUSIVE = "Inconclusive"
+    ERROR = "Error"
+
+    @property
+    def completed(self) -> bool:
+        """Whether nothing is measured any more."""
+        return self not in (MetricPhase.PENDING, MetricPhase.RUNNING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +82,7 @@ def fold(counters: Counters, at: float, outcome: Measurement | samples.Absent) -
 
         outcome: the measurement, or why there is none.
     """
-    if isinstance(outcome, samples.Absent):
+    if isinstance(outcome, samples.Absent) or outcome.phase is MeasurementPhase.ERROR:
         return replace(
             counters,
             error=counters.error + 1,
@@ -100,23 +106,41 @@ def fold(counters: Counters, at: float, outcome: Measurement | samples.Absent) -
     )
 
 
-def assess(counters: Counters, limits: Limits) -> MetricPhase:
-    """Judge a metric as Argo does, first row that applies; Argo's error limit has no row on purpose.
+def assess(counters: Counters, limits: Limits, dialect: Dialect = Dialect.SAFE) -> MetricPhase:
+    """Judge a metric as Argo does, first row that applies.
 
-    Inconclusive stands above Failed because inside one metric Argo lets the last check win.
+    Error stands above Inconclusive and that above Failed because inside one metric Argo lets the last check win.
     """
     reached = limits.count is not None and counters.measured >= limits.count
     missed = reached and limits.consecutive_success_limit > 0
+    goes_on = limits.endless and deviates(Situation.ENDLESS_SUCCESS, dialect)
     table = (
+        (counters.last_at is None, MetricPhase.PENDING),
+        (exceeds_errors(counters, limits) and not deviates(Situation.ERRORS, dialect), MetricPhase.ERROR),
         (_too_many(counters.inconclusive, limits.inconclusive_limit), MetricPhase.INCONCLUSIVE),
         (_too_many(counters.failed, limits.failure_limit), MetricPhase.FAILED),
-        (_in_a_row(counters, limits) and not limits.endless, MetricPhase.SUCCESSFUL),
+        (_in_a_row(counters, limits) and not goes_on, MetricPhase.SUCCESSFUL),
         (missed and limits.failure_limit >= 0, MetricPhase.INCONCLUSIVE),
         (missed, MetricPhase.FAILED),
         (reached, MetricPhase.SUCCESSFUL),
-        (counters.last_at is None, MetricPhase.PENDING),
     )
     return next((phase for applies, phase in table if applies), MetricPhase.RUNNING)
+
+
+def exceeds_errors(counters: Counters, limits: Limits) -> bool:
+    """Whether there are so many errors in a row that Argo gives up."""
+    return _too_many(counters.consecutive_error, limits.consecutive_error_limit)
+
+
+def excess(counters: Counters, limits: Limits) -> str:
+    """Which limit is exceeded, in Argo's words, such as ``failed (1) > failureLimit (0)``; "" for none."""
+    table = (
+        ("consecutiveErrors", counters.consecutive_error, "consecutiveErrorLimit", limits.consecutive_error_limit),
+        ("inconclusive", counters.inconclusive, "inconclusiveLimit", limits.inconclusive_limit),
+        ("failed", counters.failed, "failureLimit", limits.failure_limit),
+    )
+    found = [f"{noun} ({number}) > {name} ({limit})" for noun, number, name, limit in table if _too_many(number, limit)]
+    return found[0] if found else ""
 
 
 def _too_many(number: int, limit: int) -> bool:
@@ -158,7 +182,7 @@ def needed(limits: Limits, minimum: int) -> int:
     return max(minimum, limits.failure_limit + 1, 1)
 
 
-def due_at(counters: Counters, limits: Limits, start: float) -> float | None:
+def due_at(counters: Counters, limits: Limits, start: float, dialect: Dialect = Dialect.SAFE) -> float | None:
     """When to measure next.
 
     Args:
@@ -171,17 +195,19 @@ def due_at(counters: Counters, limits: Limits, start: float) -> float | None:
 
     Returns:
 
-        Unix seconds; None when a metric with a count is complete.
+        Unix seconds; None when the metric is complete, which in the safe dialect one without count never is.
     """
     if counters.last_at is None:
         return start + limits.initial_delay_seconds
-    if not limits.endless and assess(counters, limits) is not MetricPhase.RUNNING:
+    lasts = limits.endless and dialect is Dialect.SAFE
+    if not lasts and assess(counters, limits, dialect) is not MetricPhase.RUNNING:
         return None
     interval = limits.interval_seconds
     if interval is None:
         return counters.last_at + ERROR_RETRY_SECONDS
     if counters.last_phase is MeasurementPhase.ERROR:
-        return counters.last_at + min(ERROR_RETRY_SECONDS, interval)
+        sooner = deviates(Situation.RETRY, dialect)
+        return counters.last_at + (min(ERROR_RETRY_SECONDS, interval) if sooner else ERROR_RETRY_SECONDS)
     return counters.last_at + interval
 
 

@@ -127,7 +127,7 @@ def rollouts_controller(plane: Plane) -> list[str]:
 
 def analysis_controller(plane: Plane) -> list[str]:
     """Return the command of Argo's analysis controller alone: it judges AnalysisRuns and needs no Rollouts."""
-    return [*rollouts_controller(plane), "--controllers=analysis"]
+    return [*rollouts_controller(plane), "--controllers=analysis", "--qps=300", "--burst=600"]
 
 
 def prometheus(plane: Plane) -> list[str]:
