@@ -28,6 +28,15 @@ FRESH_BELOW = (0.0,) * len(likelihood.BELOW)
 
 
 @dataclass(frozen=True, slots=True)
+class Opening:
+    """Requests of both versions up to the first moment at which they could be compared; ``end`` is Unix seconds."""
+
+    end: float
+    canary: int
+    stable: int
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """The canary beside stable.
 
@@ -42,6 +51,8 @@ class Comparison:
         excess: bad requests of the canary above what stable's ratio explains; without stable, above the budget.
 
         variance: of the excess, had both versions the same ratio.
+
+        opening: what was compared first; None before it.
     """
 
     last: float
@@ -50,6 +61,7 @@ class Comparison:
     stable: Count = NOTHING
     excess: float = 0.0
     variance: float = 0.0
+    opening: Opening | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +223,17 @@ def _compared(before: Comparison, began: float, tick: Tick, rules: Rules) -> Com
         logs=grown(before.logs, onset, ratios),
         excess=before.excess + canary.bad - times * stable.bad,
         variance=before.variance + times * (canary.bad + stable.bad),
+        opening=_opening(before.opening, Opening(tick.end, canary.total, stable.total)),
     )
+
+
+def _opening(before: Opening | None, now: Opening) -> Opening:
+    """The first comparison, with all its parts: a tick may come in several."""
+    if before is None:
+        return now
+    if before.end < now.end:
+        return before
+    return Opening(now.end, before.canary + now.canary, before.stable + now.stable)
 
 
 def _alone(state: State, tick: Tick, rules: Rules) -> Comparison:
@@ -252,7 +274,16 @@ def evidence(state: State, rules: Rules) -> Evidence:
 
 
 def _staked(state: State, rules: Rules) -> Logs:
-    return staking.weights(state.traffic, rules.risk.tolerable_ratio)
+    return staking.weights(state.traffic or _seen(state, rules), rules.risk.tolerable_ratio)
+
+
+def _seen(state: State, rules: Rules) -> Traffic | None:
+    """Where nothing was known beforehand: the requests of the first comparison, whatever became of them."""
+    first = state.comparison.opening
+    if first is None or first.end <= state.began:
+        return None
+    requests = first.canary + first.stable
+    return Traffic(requests / (first.end - state.began), first.canary / requests, rules.allowed)
 
 
 def _outside(stable_above: Logs, elapsed: float) -> float:

@@ -10,7 +10,7 @@ from typing import cast
 from canary_operator.errors import ConfigurationError
 from canary_operator.stats import likelihood
 from canary_operator.stats.mixture import Logs
-from canary_operator.stats.objective import Comparison, Promoting, State
+from canary_operator.stats.objective import Comparison, Opening, Promoting, State
 from canary_operator.stats.staking import Traffic
 from canary_operator.stats.tallying import Count
 
@@ -20,6 +20,7 @@ FORMAT = 2
 def dump(state: State) -> dict[str, object]:
     """Write the state of one objective; less than 2 kB as JSON."""
     comparison, promoting, traffic = state.comparison, state.promoting, state.traffic
+    first = comparison.opening
     return {
         "format": FORMAT,
         "times": [state.began, state.last, comparison.last],
@@ -34,6 +35,7 @@ def dump(state: State) -> dict[str, object]:
             for number in (count.bad, count.total)
         ],
         "excess": [comparison.excess, comparison.variance],
+        "opening": [] if first is None else [first.end, first.canary, first.stable],
         "traffic": [] if traffic is None else [traffic.requests, traffic.share, traffic.ratio],
     }
 
@@ -62,7 +64,7 @@ def _load(stored: Mapping[str, object]) -> State:
     return State(
         began=began,
         last=last,
-        comparison=Comparison(compared, logs, waiting, stable_waiting, excess, variance),
+        comparison=Comparison(compared, logs, waiting, stable_waiting, excess, variance, _opening(stored["opening"])),
         above=_numbers(stored["above"], likelihood.ABOVE),
         stable_above=_numbers(stored["stableAbove"], likelihood.ABOVE),
         promoting=Promoting(_numbers(stored["promoting"], len(likelihood.BELOW)), promoted, *times),
@@ -70,6 +72,13 @@ def _load(stored: Mapping[str, object]) -> State:
         stable=stable,
         traffic=Traffic(*_numbers(stored["traffic"], 3)) if stored["traffic"] else None,
     )
+
+
+def _opening(value: object) -> Opening | None:
+    if not value:
+        return None
+    end, canary, stable = _numbers(value, 3)
+    return Opening(end, int(canary), int(stable))
 
 
 def _numbers(value: object, length: int) -> Logs:

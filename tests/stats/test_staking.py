@@ -66,6 +66,26 @@ def test_what_was_known_of_the_traffic_outlives_a_restart_and_a_weight():
     assert persisting.load(json.loads(json.dumps(persisting.dump(state)))) == state
 
 
+def test_where_nothing_is_known_the_requests_of_the_first_comparison_tell_where_the_stake_lies():
+    rules = Rules(0.01)
+    unknown = objective.advance(objective.begin(0.0), Tick(10.0, 1, 100, 9, 900), rules, promotes=True)
+    known = objective.advance(
+        objective.expecting(objective.begin(0.0), Traffic(100, 0.1, 0.01)),
+        Tick(10.0, 1, 100, 9, 900),
+        rules,
+        promotes=True,
+    )
+    assert objective.evidence(unknown, rules) == objective.evidence(known, rules)
+
+
+def test_the_first_comparison_stays_the_first_and_may_come_in_parts():
+    rules, state = Rules(0.01), objective.begin(0.0)
+    for tick in (Tick(10.0, 1, 50, 9, 400), Tick(10.0, 0, 50, 0, 500), Tick(20.0, 0, 9, 0, 9)):
+        state = objective.advance(state, tick, rules, promotes=True)
+    assert state.comparison.opening == objective.Opening(10.0, 100, 900)
+    assert persisting.load(json.loads(json.dumps(persisting.dump(state)))) == state
+
+
 @pytest.mark.parametrize("bad", [(0, 0.1, 0.1), (1, 0, 0.1), (1, 1, 0.1), (1, 0.1, 1.1), (math.inf, 0.1, 0.1)])
 def test_traffic_outside_of_its_bounds_is_refused(bad):
     with pytest.raises(ValueError, match="between 0 and 1"):
