@@ -8,7 +8,8 @@ import json
 import math
 import operator
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import accumulate, chain, compress, count, pairwise
 from typing import Any, TypeVar
 
@@ -43,8 +44,11 @@ _KNOWN_ERROR = re.compile(
 )
 _ANOTHER_ERROR = "an error of another kind"
 
+# As Sample._make, without a call of Python's for each.
+_MAKE_SAMPLE = partial(tuple.__new__, Sample)
+
 Labels = tuple[tuple[str, str], ...]
-Element = Mapping[str, Any]
+Element = dict[str, Any]
 AnySample = TypeVar("AnySample", Sample, NativeSample)
 OneSeries = TypeVar("OneSeries", Series, NativeSeries)
 
@@ -162,14 +166,14 @@ def _elements(result: object, most: int) -> list[Element]:
     elements = _list(result, "result")
     if len(elements) > most:
         raise _TooManyError(f"the query returns {len(elements)} series, more than {most}: aggregate it")
-    return [_mapping(element, "series") for element in elements]
+    return _mappings(elements, "series")
 
 
 def _vector(elements: list[Element]) -> Answer:
     if any("histogram" in element for element in elements):
         raise _RefusedError(NATIVE_REFUSED)
     samples = ((_sample(element.get("value")),) for element in elements)
-    return Answer(ResultKind.VECTOR, _distinct(map(Series, _labels_of(elements), samples)))
+    return Answer(ResultKind.VECTOR, _distinct(map(Series._make, zip(_labels_of(elements), samples, strict=True))))
 
 
 def _matrix(elements: list[Element]) -> Answer:
@@ -178,21 +182,20 @@ def _matrix(elements: list[Element]) -> Answer:
     # A series that became a native histogram within the range has both.
     numbers = [element for element in elements if "values" in element]
     histograms = [element for element in elements if "histograms" in element]
-    return Answer(
-        ResultKind.MATRIX,
-        _distinct(map(Series, _labels_of(numbers), _ranges(numbers, "values", _numbers))),
-        _distinct(map(NativeSeries, _labels_of(histograms), _ranges(histograms, "histograms", _natives))),
-    )
+    series = zip(_labels_of(numbers), _ranges(numbers, "values", _numbers), strict=True)
+    native = map(NativeSeries, _labels_of(histograms), _ranges(histograms, "histograms", _natives))
+    return Answer(ResultKind.MATRIX, _distinct(map(Series._make, series)), _distinct(native))
 
 
 def _ranges(
     elements: list[Element], key: str, read: Callable[[list[Any]], tuple[AnySample, ...]]
 ) -> Iterator[tuple[AnySample, ...]]:
     """The samples of each series. Raw samples come by the ten thousand: all are read and looked at together."""
-    lists: list[list[Any]] = [_list(element[key], key) for element in elements]
+    lists: list[list[Any]] = [element[key] for element in elements]
+    _demand_all(lists, list, f"{key} is not a list")
     if not all(lists):
         raise _UnreadableError("a series has no samples")
-    samples = read([pair for pairs in lists for pair in pairs])
+    samples = read([*chain.from_iterable(lists)])
     ends: list[int] = [*accumulate(map(len, lists))]
     times = [sample.at for sample in samples]
     not_later = compress(count(1), map(operator.ge, times, times[1:]))
@@ -214,20 +217,27 @@ def _numbers(pairs: list[Any]) -> tuple[Sample, ...]:
     return tuple(chain.from_iterable(_all_at_once(batch) or map(_sample, batch) for batch in batches))
 
 
-def _all_at_once(pairs: list[Any]) -> tuple[Sample, ...]:
+def _all_at_once(pairs: list[Any]) -> list[Sample]:
     """The samples, none where anything needs a closer look."""
     try:
         times, texts = zip(*pairs, strict=True)
-        plain = {*map(type, times)} <= {int, float} and {*map(type, texts)} == {str}
-        # One text with a space in it would pass for two numbers, and float() refuses it.
-        if not plain or not _NUMBERS.fullmatch(" ".join(texts)):
-            return ()
+        if not {*map(type, times)} <= {int, float} or not _are_numbers(texts):
+            return []
         seconds, values = [*map(float, times)], [*map(float, texts)]
     except (TypeError, ValueError, OverflowError):
-        return ()
-    if any(map(math.isinf, values)) or not all(map(math.isfinite, seconds)):
-        return ()
-    return tuple(map(Sample, seconds, values))
+        return []
+    # A sum is finite where all parts are; where it is not, that may be for a NaN, which is a value and no time.
+    certain = math.isfinite(sum(values)) or not any(map(math.isinf, values))
+    if not certain or not all(map(math.isfinite, seconds)):
+        return []
+    return [*map(_MAKE_SAMPLE, zip(seconds, values, strict=True))]
+
+
+def _are_numbers(texts: tuple[Any, ...]) -> bool:
+    """Whether all are written as Go does, if float() takes each. Raises TypeError if one is no text."""
+    together = "".join(texts)
+    # Counters are whole numbers mostly. A text with a space in it would pass for two numbers, and float() refuses it.
+    return (together.isascii() and together.isdecimal()) or _NUMBERS.fullmatch(" ".join(texts)) is not None
 
 
 def _natives(pairs: list[Any]) -> tuple[NativeSample, ...]:
@@ -284,21 +294,35 @@ def _value(text: str) -> float:
 
 
 def _labels_of(elements: list[Element]) -> list[Labels]:
-    metrics = [_mapping(element.get("metric"), "metric") for element in elements]
+    metrics = _mappings([element.get("metric") for element in elements], "metric")
+    # Series of one metric have the same names, and servers mostly sort them.
+    names = {*map(tuple, metrics)}
     try:
-        text = "".join(chain.from_iterable(chain(metric, metric.values()) for metric in metrics))
+        text = "".join(chain(*names, chain.from_iterable(map(dict.values, metrics))))
     except TypeError as error:
         raise _UnreadableError("a label is not text") from error
     # JSON can spell half a surrogate pair, which no later writer (status, log, journal) could encode.
     if not (text.isascii() or is_encodable(text)):
         raise _UnreadableError("a label is not text")
-    return [tuple(sorted(metric.items())) for metric in metrics]
+    labels = map(dict.items, metrics)
+    are_sorted = all([*each] == sorted(each) for each in names)
+    return [*map(tuple, labels if are_sorted else map(sorted, labels))]
 
 
-def _mapping(value: object, what: str) -> Mapping[str, Any]:
+def _mapping(value: object, what: str) -> Element:
     if not isinstance(value, dict):
         raise _UnreadableError(f"{what} is not an object")
     return value
+
+
+def _mappings(values: list[Any], what: str) -> list[Element]:
+    _demand_all(values, dict, f"{what} is not an object")
+    return values
+
+
+def _demand_all(values: list[Any], kind: type, message: str) -> None:
+    if not {*map(type, values)} <= {kind}:
+        raise _UnreadableError(message)
 
 
 def _list(value: object, what: str) -> list[Any]:

@@ -5,20 +5,28 @@ as Python does, takes as long as reading the answer.
 """
 
 import gc
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+_lock = threading.Lock()
+_inside: list[bool] = []
 
 
 @contextmanager
 def kept() -> Iterator[None]:
     """Collect no cycles inside; for what takes milliseconds and waits for nobody.
 
-    Several threads may be inside. Whoever found collecting on turns it on again, so that it is on once all are out.
+    Several threads may be inside: collecting goes on when the last of them is out, if it was on before the first.
     """
-    was_on = gc.isenabled()
-    gc.disable()
+    with _lock:
+        _inside.append(gc.isenabled())
+        gc.disable()
     try:
         yield
     finally:
-        if was_on:
-            gc.enable()
+        with _lock:
+            was_on = _inside.pop()
+            # What the others found is off; what the first found stands at the bottom.
+            if not _inside and was_on:
+                gc.enable()

@@ -6,7 +6,7 @@ it carries, cut to the question's own window (left-open, as Prometheus 3 has it)
 
 import functools
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar, assert_never
@@ -174,11 +174,11 @@ def _alternatives(matchers: tuple[Matcher, ...], of: RawQuery) -> tuple[Matcher,
 
 
 class _Sharing:
-    """Finds the questions that a series belongs to. Questions are known by their place: their hashes take time."""
+    """Finds the questions that a series belongs to. Questions are known by their place."""
 
     def __init__(self, questions: Sequence[RawQuery]) -> None:
         self._questions = questions
-        self._labels = sorted({matcher.label for question in questions for matcher in question.identity})
+        self._labels = frozenset(matcher.label for question in questions for matcher in question.identity)
         values = [_exact_values(question) for question in questions]
         self._exact = [label for label in self._labels if all(label in each for each in values)]
         self._by_exact: dict[tuple[str, ...], list[tuple[int, tuple[Matcher, ...]]]] = defaultdict(list)
@@ -187,18 +187,22 @@ class _Sharing:
             others = (each for each in question.identity if each.label not in self._exact and _readable(each))
             self._by_exact[exact].append((place, tuple(others)))
         self._bounds = [_bounds(question) for question in questions]
-        self._known: dict[tuple[str, ...], list[int]] = {}
+        self._known: dict[tuple[tuple[str, str], ...], list[int]] = {}
         self._refused: dict[int, Absent] = {}
 
     def out(self, answer: Answer) -> dict[Question, Answer | Absent]:
         series: list[list[Series]] = [[] for _ in self._questions]
         native: list[list[NativeSeries]] = [[] for _ in self._questions]
+        begin, end = max(begin for begin, _ in self._bounds), min(end for _, end in self._bounds)
         for one in answer.series:
-            samples = one.samples
-            for place in self._owners(one.labels):
-                kept = _within(samples, *self._bounds[place])
-                if kept:
-                    series[place].append(one if kept is samples else Series(one.labels, kept))
+            labels, samples = one
+            # Most samples are within every window, and are looked at once for all of them.
+            is_whole = bool(samples) and begin < samples[0].at and samples[-1].at <= end
+            for place in self._owners(labels):
+                if is_whole:
+                    series[place].append(one)
+                elif kept := _within(samples, *self._bounds[place]):
+                    series[place].append(Series(labels, kept))
         for histogram in answer.native:
             for place in self._owners(histogram.labels):
                 if left := _within(histogram.samples, *self._bounds[place]):
@@ -209,14 +213,14 @@ class _Sharing:
         }
 
     def _owners(self, labels: Iterable[tuple[str, str]]) -> list[int]:
-        by_name = dict(labels)
-        values = tuple([by_name.get(label, "") for label in self._labels])
         # Pods of a version, and codes of a pod, have the same owners.
-        owners = self._known.get(values)
+        told = tuple([label for label in labels if label[0] in self._labels])
+        owners = self._known.get(told)
         if owners is None:
+            by_name = dict(told)
             candidates = self._by_exact.get(tuple(by_name.get(label, "") for label in self._exact), [])
             owners = [place for place, others in candidates if self._owns(place, others, by_name)]
-            self._known[values] = owners
+            self._known[told] = owners
         return owners
 
     def _owns(self, place: int, matchers: Iterable[Matcher], labels: Mapping[str, str]) -> bool:
@@ -242,9 +246,9 @@ def _beginning(pattern: str) -> str:
 
 def _exact_values(question: RawQuery) -> dict[str, str]:
     """The labels that must have one value, and of which nothing more is to be looked at."""
-    often = Counter(matcher.label for matcher in question.identity)
+    labels = [matcher.label for matcher in question.identity]
     equal = (matcher for matcher in question.identity if matcher.kind is MatchKind.EQUAL)
-    return {matcher.label: matcher.value for matcher in equal if often[matcher.label] == 1}
+    return {matcher.label: matcher.value for matcher in equal if labels.count(matcher.label) == 1}
 
 
 def _bounds(question: RawQuery) -> tuple[float, float]:
@@ -254,6 +258,4 @@ def _bounds(question: RawQuery) -> tuple[float, float]:
 
 
 def _within(samples: tuple[AnySample, ...], begin: float, end: float) -> tuple[AnySample, ...]:
-    if samples and begin < samples[0].at and samples[-1].at <= end:
-        return samples
     return tuple(sample for sample in samples if begin < sample.at <= end)

@@ -7,7 +7,6 @@ so questions are moved to the time of the scrapes, and answers back, by whole se
 import asyncio
 import dataclasses
 from collections.abc import Iterable, Mapping
-from typing import TypeVar
 
 from canary_operator.model.facts import Births, Facts
 from canary_operator.model.pods import PodFacts, VersionPods
@@ -18,6 +17,7 @@ from canary_operator.model.samples import (
     NativeSeries,
     Question,
     RawQuery,
+    Sample,
     Series,
 )
 from canary_operator.prometheus.providers import Providers
@@ -25,8 +25,6 @@ from canary_operator.settings import Flavour, Provider
 from tests.builders import CANARY, NAME, STABLE, T0, TEMPLATES, a_rollout, pause, set_weight
 from tests.compat.script import PODS, THRESHOLD, Pod
 from tests.scenarios.world import World
-
-OneSeries = TypeVar("OneSeries", Series, NativeSeries)
 
 POLICY = SLOPolicySpec.model_validate(
     {
@@ -79,10 +77,13 @@ class Server:
     def _back(self, answer: Answer | Absent) -> Answer | Absent:
         if isinstance(answer, Absent):
             return answer
-        series, native = map(self._series_back, answer.series), map(self._series_back, answer.native)
-        return dataclasses.replace(answer, series=tuple(series), native=tuple(native))
+        series = (Series(each.labels, tuple(map(self._sample_back, each.samples))) for each in answer.series)
+        return dataclasses.replace(answer, series=tuple(series), native=tuple(map(self._native_back, answer.native)))
 
-    def _series_back(self, series: OneSeries) -> OneSeries:
+    def _sample_back(self, sample: Sample) -> Sample:
+        return Sample(sample.at - self._shift, sample.value)
+
+    def _native_back(self, series: NativeSeries) -> NativeSeries:
         samples = (dataclasses.replace(sample, at=sample.at - self._shift) for sample in series.samples)
         return dataclasses.replace(series, samples=tuple(samples))
 

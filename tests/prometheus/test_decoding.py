@@ -45,6 +45,28 @@ def test_a_vector_keeps_the_servers_order_and_sorts_labels():
     assert answer == Answer(ResultKind.VECTOR, (first, Series((), (Sample(10.0, 1.0),))))
 
 
+@pytest.mark.parametrize("names", [("a", "b"), ("b", "a")])
+def test_labels_are_sorted_whether_the_server_did_or_not(names):
+    series = [{"metric": {"a": "y", "b": "x"}}, {"metric": dict.fromkeys(names, "z")}]
+
+    answer = decode_answer(reply("matrix", [{**one, "values": [[1, "1"]]} for one in series])).answer
+
+    assert [one.labels for one in answer.series] == [(("a", "y"), ("b", "x")), (("a", "z"), ("b", "z"))]
+
+
+@pytest.mark.parametrize("text", ["1e308", "1" + "0" * 308])
+def test_values_whose_sum_is_out_of_range_are_values(text):
+    answer = decode_answer(reply("matrix", [{"metric": {}, "values": [[1, text], [2, text]]}])).answer
+
+    assert [sample.value for sample in answer.series[0].samples] == [1e308, 1e308]
+
+
+def test_a_value_of_digits_may_be_out_of_range():
+    answer = decode_answer(reply("matrix", [{"metric": {}, "values": [[1, "1"], [2, "9" * 309]]}])).answer
+
+    assert answer == Absent(UNAVAILABLE, "the answer cannot be read: a value is out of range")
+
+
 def test_a_matrix_keeps_all_samples():
     answer = decode_answer(reply("matrix", [{"metric": {}, "values": [[1, "1"], [2.5, "2"]]}])).answer
 
@@ -228,7 +250,7 @@ def test_a_query_that_returns_what_cannot_be_judged_is_the_authors_mistake(body,
 
 
 odd_numbers = st.sampled_from(
-    ["1", "-2.5e-07", "1e+06", "NaN", "+Inf", "1e999", " 1", "1 2", "1 ", "", "1_0", "x", 1, None]
+    ["1", "-2.5e-07", "1e+06", "NaN", "+Inf", "1e999", "9" * 400, "٣", " 1", "1 2", "1 ", "", "1_0", "x", 1, None]
 )
 odd_times = st.sampled_from([1, 2, 3.5, 1e300, float("nan"), float("inf"), 10**400, True, None, "1", [1]])
 odd_pairs = st.tuples(odd_times, odd_numbers) | st.sampled_from([[], [1], [1, "1", "1"], "12", {"1": 1, "2": 2}, 7])

@@ -27,12 +27,13 @@ def test_collecting_goes_on_after_an_exception():
 
 
 @pytest.mark.parametrize("first_out", [0, 1])
-def test_collecting_goes_on_once_all_are_out_in_whatever_order(first_out):
+def test_nothing_is_collected_until_all_are_out_in_whatever_order(first_out):
     inside = [ExitStack(), ExitStack()]
     for each in inside:
         each.enter_context(garbage.kept())
 
     inside.pop(first_out).close()
+    assert not gc.isenabled()
     inside.pop().close()
 
     assert gc.isenabled()
