@@ -3,9 +3,11 @@
 Law: words only. Shares are percent of requests with two significant digits; counts are exact.
 """
 
+from collections.abc import Mapping
+
 from canary_operator.model import durations
 from canary_operator.stats.judging import Report
-from canary_operator.stats.objective import State
+from canary_operator.stats.objective import State, evidence
 from canary_operator.stats.tallying import Count, Rules
 
 
@@ -25,22 +27,54 @@ def tally(counted: Count) -> str:
     return f"{counted.bad:,} of {counted.total:,} requests bad ({percent(counted.bad / counted.total)})"
 
 
-def compared(state: State, rules: Rules) -> str:
-    """Both versions, and what the objective allows."""
-    against = f" against {tally(state.stable)} on stable" if rules.compares else ""
-    return f"canary {tally(state.canary)}{against}; the objective allows {percent(rules.allowed)}"
+def versions(state: State, rules: Rules) -> str:
+    """What the canary has had, and stable beside it where it is compared."""
+    canary = f"canary {tally(state.canary)}" if state.canary.total else "no requests to the canary yet"
+    return canary + (f" against {tally(state.stable)} on stable" if rules.compares else "")
 
 
-def lacking(report: Report, rules: Rules, eta: float | None) -> str:
-    """What a promotion still takes, and what would have been seen by now."""
+def compared(state: State, rules: Rules, parts: Mapping[str, State]) -> str:
+    """Both versions, what the objective allows, and what else the comparison knows.
+
+    Args:
+
+        parts: of the traffic, by name, where each is compared with its own; empty where none is.
+    """
+    said = f"{versions(state, rules)}; the objective allows {percent(rules.allowed)}"
+    if rules.compares and parts:
+        said += f"; {_part_by_part(parts, rules)}"
+    if rules.phi > 1:
+        said += f"; stable's own pods differ by more than chance, so that evidence counts 1/{_short(rules.phi)}"
+    return said
+
+
+def _part_by_part(parts: Mapping[str, State], rules: Rules) -> str:
+    shown = {name: evidence(part, rules).worse for name, part in parts.items()}
+    worst = max(sorted(shown), key=lambda name: shown[name])
+    if shown[worst] <= 0:
+        return "part by part it is no worse than stable"
+    return f"part by part it is worst in {worst}: {versions(parts[worst], rules)}"
+
+
+def _short(number: float) -> str:
+    return f"{number:.1f}" if number < 9.95 else f"{number:.0f}"
+
+
+def lacking(report: Report, state: State, rules: Rules, eta: float | None) -> str:
+    """What a promotion still takes, and what would have been seen by now.
+
+    Args:
+
+        eta: seconds until the requests that are needed have come; None where nobody knows.
+    """
     needed = report.likely_to_promote
     if report.evidence.promotion >= rules.risk.promote_at:
-        said = f"the evidence must span {durations.format_duration(rules.settles)}"
+        said = f"enough once they span {durations.format_duration(rules.settles)} at this weight"
     elif needed is None:
         said = f"at this ratio it will not be shown to be under {percent(rules.rejected)}"
     else:
         when = f", expected in {durations.format_duration(eta)}" if eta is not None else ""
         said = f"about {needed:,} more requests would show that it is under {percent(rules.rejected)}{when}"
-    if report.detectable is not None:
+    if report.detectable is not None and report.detectable > (state.canary.ratio or 0.0):
         said += f"; {percent(report.detectable)} bad would have been seen by now"
     return said

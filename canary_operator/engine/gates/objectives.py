@@ -71,6 +71,11 @@ class Learnt:
         return self.known.hard if until is None or self.known.evidence.last < until else self.known.evidence
 
     @property
+    def told(self) -> str:
+        """What has been weighed, in words."""
+        return phrases.compared(self.state, self.item.rules, self.known.strata)
+
+    @property
     def absent(self) -> Absent | None:
         """Why there is nothing new to judge by."""
         return self.lost or self.known.absent
@@ -234,8 +239,8 @@ def _findings(learnt: tuple[Learnt, ...], judgement: Judgement | None, ground: G
             yield wrong
         if (spent := _spent(each, judgement, ground)) is not None:
             yield spent
-    if judgement is not None:
-        yield _verdict(learnt, judgement, ground)
+    if judgement is not None and (found := _verdict(learnt, judgement, ground)) is not None:
+        yield found
 
 
 def _misrouted(learnt: Learnt) -> Finding | None:
@@ -260,7 +265,7 @@ def _spent(learnt: Learnt, judgement: Judgement | None, ground: Ground) -> Findi
     return Finding(
         AbortReason.EXPOSURE_SPENT,
         f"{learnt.item.name}: this release has cost at least {math.floor(excess):,} bad requests above stable's ratio, "
-        f"and {bound:,} are allowed ({phrases.compared(learnt.state, learnt.item.rules)})",
+        f"and {bound:,} are allowed ({learnt.told})",
     )
 
 
@@ -270,7 +275,7 @@ _CAUSES = {
 }
 
 
-def _verdict(learnt: tuple[Learnt, ...], judgement: Judgement, ground: Ground) -> Finding:
+def _verdict(learnt: tuple[Learnt, ...], judgement: Judgement, ground: Ground) -> Finding | None:
     by_name = {each.item.name: each for each in learnt}
     match judgement.verdict:
         case judging.Abort(cause, names):
@@ -284,11 +289,13 @@ def _verdict(learnt: tuple[Learnt, ...], judgement: Judgement, ground: Ground) -
         case judging.Promote():
             return Finding(PromoteReason.EVIDENCE_SUFFICIENT, _told(by_name, tuple(by_name)))
         case judging.Undecided(names):
-            return _undecided([by_name[name] for name in names], judgement, ground)
+            # Why there is nothing to judge by has been said already.
+            lacking = [by_name[name] for name in names if by_name[name].absent is None]
+            return _undecided(lacking, judgement, ground) if lacking else None
 
 
 def _told(learnt: Mapping[str, Learnt], names: tuple[str, ...]) -> str:
-    return "; ".join(f"{name}: {phrases.compared(learnt[name].state, learnt[name].item.rules)}" for name in names)
+    return "; ".join(f"{name}: {learnt[name].told}" for name in names)
 
 
 def _warming(learnt: tuple[Learnt, ...], ground: Ground) -> str:
@@ -305,8 +312,8 @@ def _undecided(lacking: list[Learnt], judgement: Judgement, ground: Ground) -> F
     for each in lacking:
         report = judgement.reports[each.item.name]
         eta = _eta(each, report, ground)
-        tally = phrases.tally(each.state.canary)
-        sentence = f"{each.item.name}: canary {tally}; {phrases.lacking(report, each.item.rules, eta)}"
+        alone = phrases.versions(each.state, replace(each.item.rules, compares=False))
+        sentence = f"{each.item.name}: {alone}; {phrases.lacking(report, each.state, each.item.rules, eta)}"
         if eta is not None and (more := _weight_needed(each, eta, ground)) is not None:
             slow.append(sentence + more)
         said.append(sentence)
@@ -365,7 +372,7 @@ def _evidence(learnt: Learnt, judgement: Judgement | None, ground: Ground) -> Ev
         towards_promote=0.0 if report is None or not _is_warm((learnt,), ground) else report.towards_promote,
         requests_needed=None if report is None else report.likely_to_promote,
         eta=None if eta is None else durations.format_time(ground.now + eta),
-        message=learnt.absent.message if learnt.absent else phrases.compared(learnt.state, item.rules),
+        message=learnt.absent.message if learnt.absent else learnt.told,
         attribution=learnt.known.chosen.candidate if learnt.known.chosen else "",
         queries=_queries(learnt),
         left_out=learnt.counted.left_out

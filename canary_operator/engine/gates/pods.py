@@ -40,7 +40,7 @@ class Look:
         looping = sum(pod.reason == _CRASHING for pod in self.pods.canary)
         said = f"containers of the canary were restarted {restarts} times, {self.max_restarts} are allowed: "
         said += f"most often in pod {worst.name}" + (f" ({worst.last_exit})" if worst.last_exit else "")
-        said += f", {looping} of {len(self.pods.canary)} in {_CRASHING}" if looping else ""
+        said += f"; {looping} of {len(self.pods.canary)} pods in {_CRASHING}" if looping else ""
         if crashed := self._stable_crashes():
             # What both versions need may be broken: that is not the canary's fault.
             return Finding(HoldReason.ENVIRONMENT_UNHEALTHY, f"{said}; stable crashes too, in pod {crashed}")
