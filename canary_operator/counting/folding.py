@@ -55,8 +55,13 @@ class _Span:
         return self.start_ms if self.watermark_ms is None else self.watermark_ms
 
     def tick_end(self, at_ms: int) -> int:
-        """The end of the tick for a point; one that comes late counts in the first tick that is still open."""
-        return max(-(-at_ms // self.grid_ms) * self.grid_ms, self.after_ms + self.grid_ms)
+        """The end of the tick for a point; one that comes late counts in the first tick that is still open.
+
+        The grid may have been another one at the last look, and the watermark no moment of this one. No tick ends
+        after the watermark all the same: the next look may have a finer grid again, and ticks never go back.
+        """
+        first_open = self.after_ms // self.grid_ms * self.grid_ms + self.grid_ms
+        return max(-(-at_ms // self.grid_ms) * self.grid_ms, first_open)
 
 
 def begin(epoch: Epoch, earlier: State | None = None) -> State:

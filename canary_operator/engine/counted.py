@@ -27,7 +27,6 @@ POD = "pod"
 _TARGET_LABELS = frozenset(("namespace", POD, "rollouts_pod_template_hash"))
 # Windows are stretched to one of these, so that the questions of many Rollouts are one.
 _WINDOWS = (60, 120, 300, 600, 1200, 2400, 3600)
-_FULL = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +43,7 @@ class Plan:
 
         at: the time that is asked for, Unix seconds.
 
-        weight: of the last setWeight step, percent; None where there is none.
+        weight: of the last setWeight step, a part of the routing's full weight; None where there is none.
     """
 
     policy: SLOPolicySpec
@@ -72,7 +71,7 @@ class Plan:
     def compares(self) -> bool:
         """Whether the stable version gets requests to compare with."""
         rollout = self.snapshot.rollout
-        return self.weight != _FULL and rollout.weight != rollout.routing.full_weight
+        return rollout.routing.full_weight not in (self.weight, rollout.weight)
 
 
 @dataclass(frozen=True, slots=True)

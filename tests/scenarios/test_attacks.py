@@ -1,0 +1,62 @@
+"""Releases that something around them spoils: each was once judged wrongly."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.builders import CANARY, TEMPLATES, a_rollout, pause, set_weight
+from tests.scenarios.fleet import Fleet, Version
+from tests.scenarios.test_objectives import a_policy, a_world, canary, stable
+from tests.scenarios.world import World
+
+HELD = (set_weight(25), pause())
+
+
+def outage(begin: float, end: float, ratio: float = 0.4) -> Callable[[float], float]:
+    """What a shared dependency makes fail in both versions for a while."""
+    return lambda at: ratio if begin <= at < end else 0.0
+
+
+class Gappy(Fleet):
+    """Scrapes of the canary between two times fail."""
+
+    def __init__(self, begin: float, end: float) -> None:
+        super().__init__(canary(), stable())
+        self._gap = begin, end
+
+    def _scrapes(self, version: Version, number: int, until: float) -> list[tuple[float, dict[str, int]]]:
+        begin, end = self._gap
+        pages = super()._scrapes(version, number, until)
+        return [page for page in pages if version.hash != CANARY or not begin < page[0] < end]
+
+
+@pytest.mark.parametrize(("begin", "end"), [(5, 35), (5, 50), (5, 65)])
+def test_scrapes_that_fail_as_the_release_begins_never_turn_time_back(begin, end):
+    world = a_world(Gappy(begin, end), steps=HELD, interval=5.0).release()
+
+    world.until(240)
+
+    assert world.verdict == ("Promote", "EvidenceSufficient")
+
+
+def test_other_intervals_in_the_middle_of_a_release_never_turn_time_back():
+    world = a_world(steps=(set_weight(25), pause("20m"))).release()
+
+    for number, interval in enumerate((15.0, 40.0, 15.0, 7.0, 15.0)):
+        world.interval = interval
+        world.until(80 + 70 * number)
+
+    assert world.verdict == ("Promote", "EvidenceSufficient")
+
+
+def test_a_weight_of_one_hundred_is_a_tenth_where_the_full_weight_is_one_thousand():
+    body = a_rollout((set_weight(100), pause()))
+    del body["metadata"]["annotations"][TEMPLATES]
+    body["spec"]["strategy"]["canary"]["trafficRouting"]["maxTrafficWeight"] = 1000
+    shared = outage(100, 400)
+    fleet = Fleet(canary(errors=shared), Version(stable().hash, pods=9, born=-3600.0, errors=shared))
+    world = World(body, policy=a_policy(), fleet=fleet).release()
+
+    world.until(390)
+
+    assert world.verdict == ("Hold", "EnvironmentUnhealthy")
