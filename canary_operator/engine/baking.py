@@ -50,7 +50,7 @@ def told(status: GateStatus, finding: Finding, snapshot: Snapshot, now: float) -
     """The status after a look; a breach stays until the next release."""
     if not isinstance(finding.reason, AbortReason) or status.verdict == Verdict.ABORT.value:
         return status
-    message = f"bad after its promotion: {finding.message}; Argo can no longer abort it, to go back run: "
+    message = f"bad after its promotion: {finding.message}; Argo can no longer abort it; to go back, run: "
     entry = HistoryEntry(
         at=durations.format_time(now),
         step=status.rollout_step,

@@ -33,14 +33,20 @@ def versions(state: State, rules: Rules) -> str:
     return canary + (f" against {tally(state.stable)} on stable" if rules.compares else "")
 
 
-def compared(state: State, rules: Rules, parts: Mapping[str, State]) -> str:
+def compared(state: State, rules: Rules, parts: Mapping[str, State], late: Count) -> str:
     """Both versions, what the objective allows, and what else the comparison knows.
 
     Args:
 
         parts: of the traffic, by name, where each is compared with its own; empty where none is.
+
+        late: what the last look brought of the canary. It is told where a fault has begun so late that all requests
+            together do not show it.
     """
-    said = f"{versions(state, rules)}; the objective allows {percent(rules.allowed)}"
+    said = versions(state, rules)
+    if (state.canary.ratio or 0.0) <= rules.allowed < (late.ratio or 0.0):
+        said += f", and {late.bad:,} of the canary's last {late.total:,} ({percent(late.ratio or 0.0)})"
+    said += f"; the objective allows {percent(rules.allowed)}"
     if rules.compares and parts:
         said += f"; {_part_by_part(parts, rules)}"
     if rules.phi > 1:

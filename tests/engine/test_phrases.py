@@ -6,7 +6,8 @@ from canary_operator.engine import phrases
 from canary_operator.stats import objective
 from canary_operator.stats.judging import Objective, judge
 from canary_operator.stats.objective import State
-from canary_operator.stats.tallying import Rules, Tick
+from canary_operator.stats.tallying import NOTHING as NONE
+from canary_operator.stats.tallying import Count, Rules, Tick
 
 BUDGET = Rules(allowed=0.01)
 ALLOWS = "the objective allows 1 %"
@@ -59,7 +60,7 @@ def test_a_share_has_two_significant_digits(share, said):
     ],
 )
 def test_both_versions_and_what_the_objective_allows_are_told(canary, stable, rules, said):
-    assert phrases.compared(seen(canary, stable, rules), rules, {}) == said
+    assert phrases.compared(seen(canary, stable, rules), rules, {}, NONE) == said
 
 
 def test_where_like_is_compared_with_like_the_worst_part_is_named():
@@ -69,7 +70,7 @@ def test_where_like_is_compared_with_like_the_worst_part_is_named():
         "other": seen((0, 0), (0, 0)),
     }
 
-    said = phrases.compared(seen((30, 1000), (5, 1000)), BUDGET, parts)
+    said = phrases.compared(seen((30, 1000), (5, 1000)), BUDGET, parts, NONE)
 
     assert said.endswith(
         '; part by part it is worst in route="/search": canary 30 of 100 requests bad (30 %) against 4 of 100 requests '
@@ -80,7 +81,7 @@ def test_where_like_is_compared_with_like_the_worst_part_is_named():
 def test_a_canary_that_only_gets_more_of_a_bad_part_is_said_to_be_no_worse():
     parts = {'route="/"': seen((0, 100), (1, 900)), 'route="/search"': seen((36, 900), (4, 100))}
 
-    said = phrases.compared(seen((36, 1000), (5, 1000)), BUDGET, parts)
+    said = phrases.compared(seen((36, 1000), (5, 1000)), BUDGET, parts, NONE)
 
     assert said.endswith("; part by part it is no worse than stable")
 
@@ -89,8 +90,23 @@ def test_parts_are_not_compared_where_stable_has_no_requests():
     alone = Rules(allowed=0.01, compares=False)
 
     assert "part by part" not in phrases.compared(
-        seen((1, 100), (0, 0), alone), alone, {"route": seen((1, 100), (0, 0))}
+        seen((1, 100), (0, 0), alone), alone, {"route": seen((1, 100), (0, 0))}, NONE
     )
+
+
+@pytest.mark.parametrize(
+    ("canary", "late", "told"),
+    [
+        ((17, 3440), Count(16, 70), True),
+        ((17, 3440), Count(0, 70), False),
+        ((17, 3440), NONE, False),
+        ((170, 3440), Count(16, 70), False),
+    ],
+)
+def test_a_fault_that_all_requests_together_do_not_show_is_told_by_the_last_of_them(canary, late, told):
+    said = phrases.compared(seen(canary, (0, 3000)), BUDGET, {}, late)
+
+    assert (", and 16 of the canary's last 70 (23 %); the objective allows 1 %" in said) is told
 
 
 def lacking(state: State, eta: float | None = None) -> str:

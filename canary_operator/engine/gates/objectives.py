@@ -28,7 +28,7 @@ from canary_operator.model.verdict import AbortReason, Finding, HoldReason, Prom
 from canary_operator.stats import dispersion, judging, share
 from canary_operator.stats.judging import Cause, Judgement, Objective, Report
 from canary_operator.stats.objective import State
-from canary_operator.stats.tallying import Rules
+from canary_operator.stats.tallying import Count, Rules
 
 # A rate that is measured over less says little about when something will be shown.
 _RATE_SECONDS = 30.0
@@ -73,7 +73,9 @@ class Learnt:
     @property
     def told(self) -> str:
         """What has been weighed, in words."""
-        return phrases.compared(self.state, self.item.rules, self.known.strata)
+        ticks = [] if self.counted is None else [tick.canary for tick in self.counted.folded.ticks]
+        late = Count(sum(each.bad for each in ticks), sum(each.total for each in ticks))
+        return phrases.compared(self.state, self.item.rules, self.known.strata, late)
 
     @property
     def absent(self) -> Absent | None:
@@ -199,6 +201,7 @@ def _weighed(item: Item, found: Counted) -> Recollection:
     # A scrape brings what came since the one before it.
     brought = max(item.plan.rules.tick_seconds, (found.folded.state.interval_ms or 0) / 1000)
     scale = Scale(item.plan.policy, item.rules, brought, expected if item.rules.compares else None)
+    known = recollection.comparing(known, item.plan.at, compares=item.rules.compares)
     return weighing.weigh(known, found.folded.ticks, scale)
 
 
