@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
+import signal
 import time
 
+import yaml
+
 from canary_operator.model import durations
-from tests.e2e.routing import load_balancer, pods_wanted
+from tests.e2e.routing import blue_green, load_balancer, pods_wanted
 from tests.e2e.scenes import WITH_POLICY, ended
 from tests.e2e.stage import V1, V2, V3, Stage
 from tests.e2e.telemetryproxy import TelemetryProxy
-from tests.e2e.test_objectives import AVAILABILITY, QUICK, evidence, gated_by
+from tests.e2e.test_objectives import AVAILABILITY, OPENSLO, QUICK, evidence, gated_by
 
 STEPS = ({"setWeight": 50}, {"pause": {}})
+GATED = {"canary-operator.io/gate": "enforce", **WITH_POLICY}
 
 
 def requests_seen(stage: Stage) -> int:
@@ -22,10 +26,12 @@ def requests_seen(stage: Stage) -> int:
 def test_a_promoted_version_that_goes_bad_is_told_with_the_command_that_brings_back_the_version_before(
     stage: Stage,
 ) -> None:
-    stage.policy(objectives=[AVAILABILITY], timing={**QUICK, "bake": "5m"})
-    annotations = {"canary-operator.io/gate": "enforce", **WITH_POLICY}
-    stage.rollout(gate=None, annotations=annotations, strategy=load_balancer(stage, STEPS))
-    stage.operator()
+    config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "slos", "namespace": stage.namespace}}
+    stage.lab.apply(yaml.safe_dump({**config, "data": {"web.yaml": yaml.safe_dump(OPENSLO)}}))
+    reference = {"apiVersion": "v1", "kind": "ConfigMap", "name": "slos"}
+    stage.policy(objectives=[{"name": "imported", "sloRef": reference}], timing={**QUICK, "bake": "5m"})
+    stage.rollout(gate=None, annotations=GATED, strategy=load_balancer(stage, STEPS))
+    operator = stage.operator()
     # Argo's undo without a revision would go back to this one.
     stage.release(V2, errors=1.0)
     stage.until(lambda: stage.status().get("abort"), "the abort of another version")
@@ -37,6 +43,8 @@ def test_a_promoted_version_that_goes_bad_is_told_with_the_command_that_brings_b
     stage.until(lambda: stage.is_promoted(image=V3), "the promotion")
     ended(stage)
     assert pods_wanted(stage).keys() >= {V1, V3}, "the old pods are still there"
+    operator.stop(signal.SIGKILL)
+    stage.operator()
 
     stage.lab.world.set_behaviour(stage.namespace, "web", V3, error_ratio=0.3)
 
@@ -94,3 +102,21 @@ def test_a_version_that_goes_bad_after_its_last_step_is_aborted_as_long_as_argo_
     assert gate["endedBy"] == "Gate"
     assert "undo" not in gate["message"]
     stage.until(lambda: pods_wanted(stage).get(V1) == 2, "the old version in full")
+
+
+def test_a_blue_green_version_that_goes_bad_under_its_users_is_told_as_well(stage: Stage) -> None:
+    stage.policy(objectives=[AVAILABILITY], timing={**QUICK, "bake": "5m"})
+    strategy = blue_green(stage, autoPromotionEnabled=False, scaleDownDelaySeconds=60)
+    stage.rollout(gate=None, annotations=GATED, strategy=strategy)
+    stage.operator()
+    stage.release()
+    stage.until(lambda: stage.gate().get("pause"), "the gate at the pause before the promotion")
+    stage.argo("promote", "web")
+    stage.until(stage.is_promoted, "the promotion")
+    ended(stage)
+
+    stage.lab.world.set_behaviour(stage.namespace, "web", V2, error_ratio=0.3)
+
+    stage.until(lambda: stage.verdict() == ("Abort", "ObjectiveBreached"), "the verdict", timeout=30)
+    assert stage.gate()["message"].endswith(f"undo web -n {stage.namespace} --to-revision=1")
+    assert stage.is_promoted()
