@@ -7,7 +7,7 @@ reply is told from the Rollout itself when the next cycle begins.
 import asyncio
 import math
 from collections.abc import Awaitable, Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -16,7 +16,8 @@ from canary_operator.cluster.acting import perform
 from canary_operator.cluster.api import Api
 from canary_operator.cluster.scribe import Scribe
 from canary_operator.cluster.snapshot import Reader
-from canary_operator.engine import memory
+from canary_operator.engine import answering, memory
+from canary_operator.engine.answering import Told
 from canary_operator.errors import ClusterError
 from canary_operator.model.decision import Action, ActionKind, Applied, Decision, Outcome, Snapshot
 from canary_operator.model.gate import GateStatus, LastAction
@@ -31,7 +32,10 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What the cycle reads from and writes to, and what time it is (Unix seconds)."""
+    """What the cycle reads from and writes to, and what time it is (Unix seconds).
+
+    ``last_words`` has what each gate said last since the operator started, for an analysis of Argo's that asks.
+    """
 
     reader: Reader
     fetch: Callable[[Collection[Question]], Awaitable[Samples]]
@@ -39,6 +43,7 @@ class World:
     scribe: Scribe
     telemetry: Telemetry
     clock: Callable[[], float]
+    last_words: dict[RolloutRef, Told] = field(default_factory=dict)
 
 
 async def reconcile(world: World, ref: RolloutRef) -> float:
@@ -53,6 +58,7 @@ async def reconcile(world: World, ref: RolloutRef) -> float:
     snapshot = await world.reader.read(ref)
     if snapshot is None:
         world.telemetry.forget(ref)
+        world.last_words.pop(ref, None)
         return math.inf
     # 2. What the engine would like to know.
     questions = engine.plan(snapshot, now)
@@ -65,7 +71,10 @@ async def reconcile(world: World, ref: RolloutRef) -> float:
     # 5. At most one guarded write to the Rollout.
     applied = await apply(world, snapshot, decision)
     # 6. Said and kept, now that the outcome is known.
-    await record(world, snapshot, decision, applied, now)
+    status = await record(world, snapshot, decision, applied, now)
+    # 7. Known to whoever asks, once it is written down.
+    if decision.reason is not None or status.phase != "Judging":
+        world.last_words[ref] = answering.told(snapshot, status, now)
     return decision.next_look
 
 
@@ -105,11 +114,13 @@ async def intend(world: World, snapshot: Snapshot, decision: Decision, action: A
         log.warning("intention_not_written", rollout=str(action.ref), message=str(error))
 
 
-async def record(world: World, snapshot: Snapshot, decision: Decision, applied: Applied | None, now: float) -> None:
-    """Write down what was decided and done, and tell it to whom it concerns."""
+async def record(
+    world: World, snapshot: Snapshot, decision: Decision, applied: Applied | None, now: float
+) -> GateStatus:
+    """Write down what was decided and done, and tell it to whom it concerns. Returns the status as it was written."""
     before, status = snapshot.status, decision.status
     if not _has_gate(snapshot):
-        return
+        return status
     if applied is not None:
         status = memory.concluded(status, applied)
     verdict_changed = _is_new_verdict(before, status)
@@ -126,6 +137,7 @@ async def record(world: World, snapshot: Snapshot, decision: Decision, applied: 
         await world.scribe.tell(snapshot.rollout.ref, status, now)
         world.telemetry.decided(snapshot.rollout.ref, status)
         _log_verdict(snapshot.rollout.ref, status)
+    return status
 
 
 def _has_gate(snapshot: Snapshot) -> bool:

@@ -197,8 +197,18 @@ class Lease(_Section):
     )
 
 
+class VerdictDoor(_Section):
+    """/v1/verdict, which an AnalysisTemplate's `web` metric may ask for the gate's verdict."""
+
+    token_file: Path | None = Field(
+        default=None,
+        description="File with the bearer token that whoever asks must send, read again for every request so that a "
+        "rotated Secret is used at once. Default none: nothing is answered, because answers tell how a release does.",
+    )
+
+
 class Web(_Section):
-    """Where /livez, /readyz and /metrics are served."""
+    """Where /livez, /readyz, /metrics and /v1/verdict are served."""
 
     host: str = Field(
         default="0.0.0.0",  # noqa: S104 - a pod is reached by its own address, which is not known beforehand
@@ -208,6 +218,7 @@ class Web(_Section):
     port: int = Field(
         default=8080, ge=0, le=65535, description="TCP port, 0 for any free one. Default 8080: needs no privilege."
     )
+    verdict: VerdictDoor = Field(default=VerdictDoor(), description="Default: /v1/verdict answers nobody.")
 
 
 class _Environment(EnvSettingsSource):

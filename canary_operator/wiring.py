@@ -20,6 +20,8 @@ from canary_operator.cluster.kinds import Resource
 from canary_operator.cluster.scribe import Scribe
 from canary_operator.cluster.snapshot import Reader
 from canary_operator.cluster.store import Store
+from canary_operator.engine import answering
+from canary_operator.engine.answering import Answer, Query
 from canary_operator.errors import ClusterError, ClusterRefused
 from canary_operator.handlers import Watcher
 from canary_operator.model.rollout import RolloutRef
@@ -79,7 +81,7 @@ class Operator:
     async def run(self, stop: asyncio.Event) -> None:
         """Watch, judge and act until ``stop`` is set; then finish what is under way within 5 s."""
         health = Health(alive=self._complaints, ready=lambda: self._last_resync > 0)
-        async with serve(self.settings.web, health, self.telemetry.registry):
+        async with serve(self.settings.web, health, self.telemetry.registry, self._answer):
             # Nothing is judged before everything is known: a template that is not listed yet is not missing.
             await _first_of(stop, self._resync_until_done())
             watcher = self._watcher = Watcher(self._readable(), self._namespaces, self._from_thread())
@@ -103,6 +105,9 @@ class Operator:
         """Close the clients."""
         self._providers.close()
         await self._api.close()
+
+    def _answer(self, query: Query) -> Answer:
+        return answering.answer(query, self._world.last_words.get(query.ref), time.time())
 
     async def _settle(self, ref: RolloutRef) -> None:
         """Look until nothing is due at this moment: one look may be the ground of the next."""

@@ -16,7 +16,7 @@ from canary_operator.model.record import GateDecisionSpec
 from canary_operator.model.rollout import RolloutRef
 from canary_operator.reconcile import World, reconcile
 from canary_operator.telemetry import Telemetry
-from tests.builders import BAD, EMPTY, GOOD, NAME, NAMESPACE, T0, a_template, at_a_pause
+from tests.builders import BAD, EMPTY, GATE, GOOD, NAME, NAMESPACE, T0, a_template, at_a_pause
 from tests.cluster_in_memory import ClusterInMemory
 
 REF = RolloutRef(NAMESPACE, NAME)
@@ -208,3 +208,44 @@ async def test_counters_say_what_has_happened():
     assert value("canary_operator_actions_total", {"action": "Hold", "outcome": "Applied"}) == 1
     labels = {"namespace": NAMESPACE, "rollout": NAME, "verdict": "Hold", "reason": "Collecting"}
     assert value("canary_operator_decisions_total", labels) == 1
+
+
+async def test_the_last_word_is_known_once_it_is_written_down():
+    stage = Stage(at_a_pause("60s", annotations={GATE: "observe"}))
+
+    await stage.look()
+
+    last = stage.world.last_words[REF]
+    assert (last.status, last.at) == (stage.status, T0)
+
+
+async def test_a_word_that_could_not_be_written_down_is_not_told():
+    stage = Stage(at_a_pause("60s", annotations={GATE: "observe"}))
+    stage.api.broken = {"replace_gate_status"}
+
+    with pytest.raises(ClusterUnavailable):
+        await stage.look()
+
+    assert stage.world.last_words == {}
+
+
+async def test_a_look_that_judges_nothing_makes_no_word_younger():
+    stage = Stage(at_a_pause("60s", annotations={GATE: "observe"}))
+    await stage.look()
+    unseen = at_a_pause("60s", annotations={GATE: "observe"})
+    unseen["metadata"]["generation"] = 2
+    stage.api.put(kinds.ROLLOUTS, unseen)
+
+    await stage.look(10)
+
+    assert stage.world.last_words[REF].at == T0
+
+
+async def test_the_last_word_about_a_rollout_goes_with_it():
+    stage = Stage(at_a_pause("60s", annotations={GATE: "observe"}))
+    await stage.look()
+    stage.store.remove(kinds.ROLLOUTS, stage.api.objects["rollouts"][NAME])
+
+    await stage.look(10)
+
+    assert stage.world.last_words == {}

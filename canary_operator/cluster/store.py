@@ -310,7 +310,8 @@ def template_refs(parsed: Rollout, opt_in: OptIn) -> frozenset[TemplateRef]:
 
     Both, because values for the args of an annotated template come from the analysis that names it too.
     """
-    own = {ref for analysis in parsed.analyses for ref in analysis.templates}
+    analyses = (*parsed.analyses, *filter(None, (parsed.post_promotion,)))
+    own = {ref for analysis in analyses for ref in analysis.templates}
     return frozenset(own | set(opt_in.templates or ()))
 
 

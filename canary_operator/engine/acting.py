@@ -62,6 +62,9 @@ def at_pause(at: AtPause, will: Will, now: float) -> ActionKind | None:
     held = at.hold is not Hold.NONE
     if will.ends_as_ungated:
         return ActionKind.RELEASE if held else None
+    if at.pause is None:
+        # Argo's own analysis lets the release go on once it is told so.
+        return ActionKind.ABORT if will.verdict is Verdict.ABORT else None
     match will.verdict:
         case Verdict.ABORT:
             return ActionKind.ABORT

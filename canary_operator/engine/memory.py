@@ -22,10 +22,11 @@ from canary_operator.model.gate import (
 )
 from canary_operator.model.pause import Hold
 from canary_operator.model.policy import Mode
-from canary_operator.model.rollout import Rollout, Strategy
+from canary_operator.model.rollout import Rollout, StepKind, Strategy
 from canary_operator.model.verdict import Finding, HoldReason, Verdict, verdict_of
 
 PRE_PROMOTION = "prePromotion"
+POST_PROMOTION = "postPromotion"
 
 # Characters of a sentence in a status; a record refuses more than eight times that.
 MESSAGE_LENGTH = 1024
@@ -100,7 +101,9 @@ def _bounded(message: str) -> str:
 def where(rollout: Rollout) -> dict[str, object]:
     """The fields that say which Rollout this is and where it stands."""
     step = rollout.step
-    kind = PRE_PROMOTION if rollout.strategy is Strategy.BLUE_GREEN else step.kind.value if step else ""
+    kind = step.kind.value if step else ""
+    if rollout.strategy is Strategy.BLUE_GREEN:
+        kind = POST_PROMOTION if rollout.is_after_promotion else PRE_PROMOTION
     index, count = rollout.step_index, len(rollout.steps)
     return {
         "rollout": RolloutStatus(
@@ -125,8 +128,12 @@ def begun(status: GateStatus, snapshot: Snapshot, at: AtPause) -> GateStatus:
     """The status with the pause that is being judged; a new pause starts without the conditions of the one before."""
     if is_same_pause(status.pause, snapshot.rollout, at):
         return status
-    pause = PauseStatus(start_time=durations.format_time(at.user_start), step_index=snapshot.rollout.step_index)
-    lasting = tuple(each for each in status.evidence if each.kind != "Condition")
+    rollout = snapshot.rollout
+    pause = PauseStatus(
+        start_time=durations.format_time(at.user_start), step_index=rollout.step_index, asked_by=at.asked_by
+    )
+    # What a preview was asked says nothing about what users ask.
+    lasting = tuple(each for each in status.evidence if each.kind != "Condition" and not rollout.is_after_promotion)
     return status.model_copy(update={"pause": pause, "evidence": lasting, "requests": _requests(lasting)})
 
 
@@ -134,7 +141,8 @@ def is_same_pause(pause: PauseStatus | None, rollout: Rollout, at: AtPause) -> b
     """Whether the remembered pause is this one, and not left yet."""
     if pause is None or pause.left_by is not None:
         return False
-    return (pause.start_time, pause.step_index) == (durations.format_time(at.user_start), rollout.step_index)
+    known = (pause.start_time, pause.step_index, pause.asked_by)
+    return known == (durations.format_time(at.user_start), rollout.step_index, at.asked_by)
 
 
 def left(status: GateStatus, rollout: Rollout) -> GateStatus:
@@ -157,16 +165,29 @@ def _who_left(status: GateStatus, rollout: Rollout) -> str:
         if last.action == ActionKind.HOLD.value:
             # It was held and we did not let it go.
             return _who_aborted(rollout) if rollout.aborted else "Person"
+    if pause is not None and pause.asked_by is not None:
+        return _who_left_analysis(pause, rollout)
     if rollout.aborted:
         return _who_aborted(rollout)
-    return "Argo" if status.step is not None and _was_timed(status, rollout) else "Person"
+    return "Argo" if status.step is not None and _ends_by_itself(status, rollout) else "Person"
 
 
-def _was_timed(status: GateStatus, rollout: Rollout) -> bool:
+def _who_left_analysis(pause: PauseStatus, rollout: Rollout) -> str:
+    answer = Verdict.ABORT if rollout.aborted else Verdict.PROMOTE
+    if pause.verdict == answer.value:
+        return "Gate"
+    if rollout.aborted:
+        return _who_aborted(rollout)
+    # An analysis that was inconclusive is followed by a pause of Argo's; nothing but a person goes past one.
+    return "Argo" if rollout.pauses else "Person"
+
+
+def _ends_by_itself(status: GateStatus, rollout: Rollout) -> bool:
     index = status.pause.step_index if status.pause else None
     if index is None:
         return rollout.auto_promotion_seconds is not None
-    return index < len(rollout.steps) and rollout.steps[index].duration is not None
+    step = rollout.steps[index] if index < len(rollout.steps) else None
+    return step is not None and (step.duration is not None or step.kind is StepKind.ANALYSIS)
 
 
 def _who_aborted(rollout: Rollout) -> str:
@@ -199,15 +220,18 @@ def ended(snapshot: Snapshot, promoted: bool, now: float) -> GateStatus:
 
 
 def _ended_by(status: GateStatus, rollout: Rollout, promoted: bool) -> str:
-    last = status.last_action
+    last, pause = status.last_action, status.pause
     if not promoted:
+        if pause is not None and pause.asked_by is not None and pause.verdict == Verdict.ABORT.value:
+            # What Argo was told is why it aborted.
+            return pause.left_by or _who_aborted(rollout)
         gate = last is not None and last.action == ActionKind.ABORT.value and last.outcome == "Applied"
         # The verdict tells this abort from one of the same version that was retried since.
         same = last is not None and last.pod_hash == rollout.pod_hash and status.verdict == Verdict.ABORT.value
         return "Gate" if gate and same else _who_aborted(rollout)
     if rollout.fence.promote_full:
         return "Person"
-    return status.pause.left_by or "Argo" if status.pause else "Argo"
+    return pause.left_by or "Argo" if pause else "Argo"
 
 
 def _closing(by: str, promoted: bool, message: str) -> str:

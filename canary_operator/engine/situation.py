@@ -5,8 +5,11 @@ The order of the rules in ``situate`` is the order in which they apply; the firs
 Law: pure. Reads the snapshot, says one noun.
 """
 
+import math
 from dataclasses import dataclass
 
+from canary_operator.engine import asking
+from canary_operator.model import durations
 from canary_operator.model.decision import Snapshot
 from canary_operator.model.gate import GateStatus
 from canary_operator.model.pause import Hold, Pause, PauseReason
@@ -55,12 +58,17 @@ class Unpausing:
 
 @dataclass(frozen=True, slots=True)
 class AtPause:
-    """A pause that the gate judges. ``user_end`` is None where the pause has no end of its own."""
+    """A pause that the gate judges. ``user_end`` is None where the pause has no end of its own.
 
-    pause: Pause
+    An analysis of Argo's is one too where it asks for the verdict: then there is no ``pause`` to write to. ``asked_by``
+    names the run that lasts until it has an answer; it is None where the one that asks runs beside the steps.
+    """
+
+    pause: Pause | None
     hold: Hold
     user_start: float
     user_end: float | None
+    asked_by: str | None = None
 
 
 Situation = NotGated | Ended | Unseen | Underway | ArgoUndecided | Unpausing | AtPause
@@ -87,6 +95,9 @@ def situate(snapshot: Snapshot, now: float) -> Situation:
         return _at_pause(rollout, pause, now)
     if rollout.controller_pause and not rollout.pauses:
         return Unpausing()
+    run = asking.asked_by(snapshot)
+    if run or asking.is_watched(snapshot):
+        return _asked(snapshot, run or None, now)
     return Underway(_waiting_for(rollout))
 
 
@@ -127,7 +138,7 @@ def _not_gated(snapshot: Snapshot) -> str:
         return "first deploy: there is no stable version to go back to"
     if rollout.rolls_back:
         return "rollback inside spec.rollbackWindow: Argo promotes it without pauses"
-    return _nothing_to_hold(rollout)
+    return "" if asking.asks(snapshot) else _nothing_to_hold(rollout)
 
 
 def _nothing_to_hold(rollout: Rollout) -> str:
@@ -158,6 +169,16 @@ def _at_pause(rollout: Rollout, pause: Pause, now: float) -> AtPause:
         duration = rollout.step.duration if rollout.step else None
     end = None if duration is None else start + duration
     return AtPause(pause=pause, hold=pause.hold(now), user_start=start, user_end=end)
+
+
+def _asked(snapshot: Snapshot, run: str | None, now: float) -> AtPause:
+    """Argo does not say when an analysis began: it is when the gate first saw it, which it remembers."""
+    pause, here = snapshot.status.pause, snapshot.rollout.step_index
+    known = pause is not None and pause.left_by is None and (pause.asked_by, pause.step_index) == (run, here)
+    start = float(math.floor(now))
+    if pause is not None and known and was_judged(snapshot):
+        start = durations.parse_time(pause.start_time)
+    return AtPause(pause=None, hold=Hold.NONE, user_start=start, user_end=None, asked_by=run)
 
 
 def _waiting_for(rollout: Rollout) -> str:

@@ -18,7 +18,7 @@ _NOTIFIED = {**_ENFORCED, Verdict.ABORT: "failing at"}
 def sentence(snapshot: Snapshot, at: AtPause, rules: SLOPolicySpec, finding: Finding, now: float) -> str:
     """What happens, where, and why."""
     verdict = verdict_of(finding.reason)
-    told = f"{_verbs(snapshot, rules)[verdict]} {memory.place(snapshot.rollout)}: {finding.message}"
+    told = f"{_verbs(snapshot, at, rules)[verdict]} {memory.place(snapshot.rollout)}: {finding.message}"
     if verdict is Verdict.PROMOTE and at.user_end is not None and at.user_end > now:
         told += f"; the pause ends at {durations.format_time(at.user_end)}"
     if snapshot.rollout.paused:
@@ -35,7 +35,8 @@ def next_look(verdict: Verdict, seconds: float) -> str:
     return f", next look in {durations.format_duration(seconds)}"
 
 
-def _verbs(snapshot: Snapshot, rules: SLOPolicySpec) -> dict[Verdict, str]:
-    if not memory.enforcing(snapshot):
+def _verbs(snapshot: Snapshot, at: AtPause, rules: SLOPolicySpec) -> dict[Verdict, str]:
+    # An analysis that asks does what it is told, whether or not the gate may act itself.
+    if not memory.enforcing(snapshot) and at.asked_by is None:
         return _OBSERVED
     return _NOTIFIED if rules.fail_action == "Notify" else _ENFORCED

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from canary_operator.engine.judged import JudgedMetric
+from canary_operator.engine.memory import POST_PROMOTION
 from canary_operator.model import durations
 from canary_operator.model.gate import Evidence, GateStatus, Measured, PauseStatus
 from canary_operator.model.rollout import RolloutRef
@@ -27,11 +28,12 @@ _MEASURED = ("Successful", "Failed", "Inconclusive")
 
 
 def run_name(ref: RolloutRef, status: GateStatus) -> str:
-    """``<rollout>-<hash>-<revision>-gate-<step>``, with ``pre`` for the pause before a blue/green promotion."""
+    """``<rollout>-<hash>-<revision>-gate-<step>``, with ``pre`` or ``post`` for a blue/green promotion."""
     judged, pause = status.rollout, status.pause
     assert judged is not None
     assert pause is not None
-    step = "pre" if pause.step_index is None else str(pause.step_index)
+    after = status.step is not None and status.step.kind == POST_PROMOTION
+    step = ("post" if after else "pre") if pause.step_index is None else str(pause.step_index)
     return f"{ref.name}-{judged.pod_hash}-{judged.revision}-gate-{step}"
 
 

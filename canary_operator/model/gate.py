@@ -37,7 +37,8 @@ class StepStatus(Document):
     )
     count: int = Field(default=0, description="Number of steps; 0 for blue/green.")
     kind: str = Field(
-        default="", description="Kind of the step, such as pause or setWeight; prePromotion for blue/green."
+        default="",
+        description="Kind of the step, such as pause or setWeight; prePromotion or postPromotion for blue/green.",
     )
     weight: int | None = Field(default=None, description="The canary's share in percent as Argo reports it.")
 
@@ -104,6 +105,11 @@ class PauseStatus(Document):
     step_index: int | None = Field(default=None, description="Index of the paused step; absent for blue/green.")
     telemetry_lost_since: str | None = Field(default=None, description="Since when Prometheus has not answered.")
     analysis_run: str = Field(default="", description="Name of the AnalysisRun that shows this pause.")
+    asked_by: str | None = Field(
+        default=None,
+        description="Name of Argo's own AnalysisRun that asks for the verdict and lasts as long as it takes; absent "
+        "where Argo is at a pause.",
+    )
     verdict: str = Field(default="", description="The gate's verdict when the pause was last judged.")
     reason: str = Field(default="", description="The reason of that verdict.")
     message: str = Field(default="", description="The sentence of that verdict.")

@@ -7,7 +7,7 @@ import enum
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from canary_operator.errors import ConfigurationError
@@ -73,18 +73,30 @@ class TemplateRef:
         return f"cluster/{self.name}" if self.cluster else self.name
 
 
+class Place(enum.Enum):
+    """Where an analysis stands in the strategy."""
+
+    BACKGROUND = "background"
+    STEP = "step"
+    PRE_PROMOTION = "prePromotion"
+    POST_PROMOTION = "postPromotion"
+
+
 @dataclass(frozen=True, slots=True)
 class Analysis:
     """An analysis of the Rollout's own strategy: its templates, and its args resolved as Argo does.
 
     ``dry_run`` names metrics that the Rollout only runs dry.
     ``unresolved`` names the args whose field the Rollout does not have (yet).
+    ``run`` names the AnalysisRun that is in progress for it, empty while there is none.
     """
 
     templates: tuple[TemplateRef, ...]
     arguments: Mapping[str, str]
     unresolved: tuple[str, ...] = ()
     dry_run: tuple[str, ...] = ()
+    place: Place = Place.STEP
+    run: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +123,8 @@ class Rollout:
     reports it, None where nothing says so. ``in_sync`` is false while the status belongs to an older spec.
     ``rolls_back`` is true for a rollback inside ``spec.rollbackWindow``, which Argo never pauses.
     ``updated_replicas`` counts the pods of the new version, ready or not, as Argo last saw them.
+    ``post_promotion`` is the analysis after the users of a blue/green Rollout were given the new version; it stays
+    apart because its templates, unlike those of ``analyses``, never judge.
     """
 
     ref: RolloutRef
@@ -137,6 +151,7 @@ class Rollout:
     routing: Routing
     updated_replicas: int
     rolls_back: bool = False
+    post_promotion: Analysis | None = None
 
     @property
     def pod_hash(self) -> str:
@@ -155,6 +170,11 @@ class Rollout:
         if index is None or not 0 <= index < len(self.steps):
             return None
         return self.steps[index]
+
+    @property
+    def is_after_promotion(self) -> bool:
+        """Whether the users of a blue/green Rollout have the new version, and Argo's analysis of that is running."""
+        return self.post_promotion is not None and self.post_promotion.run != ""
 
 
 def parse_rollout(body: Body) -> Rollout:
@@ -200,6 +220,7 @@ def _parse(body: Body) -> Rollout:
         in_sync=_in_sync(meta, spec, status),
         routing=parse_routing(canary),
         updated_replicas=int(status.get("updatedReplicas") or 0),
+        post_promotion=_post_promotion(body, blue_green, status),
     )
 
 
@@ -263,12 +284,29 @@ def _auto_promotion_seconds(blue_green: Body | None) -> float | None:
 
 
 def _analyses(body: Body, canary: Body, blue_green: Body | None, status: Body) -> list[Analysis]:
-    found: list[Body] = [canary["analysis"]] if canary.get("analysis") else []
-    found += [step["analysis"] for step in canary.get("steps") or () if step.get("analysis")]
-    # After the promotion there is nothing left to gate: postPromotionAnalysis stays Argo's.
-    if blue_green and blue_green.get("prePromotionAnalysis"):
-        found.append(blue_green["prePromotionAnalysis"])
-    return [_analysis(analysis, body, status) for analysis in found]
+    runs, here = status.get("canary") or {}, status.get("currentStepIndex")
+    beside, inline = runs.get("currentBackgroundAnalysisRunStatus"), runs.get("currentStepAnalysisRunStatus")
+    found = [(Place.BACKGROUND, canary.get("analysis"), beside)]
+    found += [
+        (Place.STEP, step.get("analysis"), inline if index == here else None)
+        for index, step in enumerate(canary.get("steps") or ())
+    ]
+    # After the promotion there is nothing left to hold: the templates of postPromotionAnalysis stay Argo's.
+    of_preview = (status.get("blueGreen") or {}).get("prePromotionAnalysisRunStatus")
+    found.append((Place.PRE_PROMOTION, (blue_green or {}).get("prePromotionAnalysis"), of_preview))
+    return [
+        replace(_analysis(analysis, body, status), place=place, run=_in_progress(run))
+        for place, analysis, run in found
+        if analysis
+    ]
+
+
+def _post_promotion(body: Body, blue_green: Body | None, status: Body) -> Analysis | None:
+    analysis = (blue_green or {}).get("postPromotionAnalysis")
+    if not analysis:
+        return None
+    run = (status.get("blueGreen") or {}).get("postPromotionAnalysisRunStatus")
+    return replace(_analysis(analysis, body, status), place=Place.POST_PROMOTION, run=_in_progress(run))
 
 
 def _analysis(analysis: Body, body: Body, status: Body) -> Analysis:
@@ -286,6 +324,11 @@ def _analysis(analysis: Body, body: Body, status: Body) -> Analysis:
             arguments[argument["name"]] = value
     dry_run = tuple(str(entry["metricName"]) for entry in analysis.get("dryRun") or ())
     return Analysis(templates, arguments, tuple(unresolved), dry_run)
+
+
+def _in_progress(run: Body | None) -> str:
+    under_way = run is not None and (run.get("status") or "Pending") in {"Pending", "Running"}
+    return str(run["name"]) if run is not None and under_way else ""
 
 
 def _argument(argument: Body, body: Body, status: Body) -> str | None:

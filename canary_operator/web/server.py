@@ -1,6 +1,6 @@
-"""/livez, /readyz and /metrics.
+"""/livez, /readyz, /metrics and /v1/verdict.
 
-Law: read-only; says what is, decides nothing.
+Law: read-only; says what is, decides nothing. Whatever goes wrong is told as JSON.
 """
 
 import contextlib
@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
+from canary_operator.engine.asking import VERDICT_PATH
 from canary_operator.settings import Web
+from canary_operator.web.verdict import Ask, Door, always_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,14 +24,15 @@ class Health:
 
 
 @contextlib.asynccontextmanager
-async def serve(settings: Web, health: Health, registry: CollectorRegistry) -> AsyncIterator[None]:
-    """Serve until the block is left.
+async def serve(settings: Web, health: Health, registry: CollectorRegistry, ask: Ask) -> AsyncIterator[None]:
+    """Serve until the block is left. ``ask`` answers what an analysis of Argo's asks.
 
     Raises:
 
         OSError: if the address cannot be listened on.
     """
-    runner = web.AppRunner(_app(health, registry), access_log=None)
+    door = Door(settings.verdict.token_file, ask)
+    runner = web.AppRunner(_app(health, registry, door), access_log=None)
     await runner.setup()
     try:
         await web.TCPSite(runner, settings.host, settings.port, shutdown_timeout=0.2).start()
@@ -38,7 +41,7 @@ async def serve(settings: Web, health: Health, registry: CollectorRegistry) -> A
         await runner.cleanup()
 
 
-def _app(health: Health, registry: CollectorRegistry) -> web.Application:
+def _app(health: Health, registry: CollectorRegistry, door: Door) -> web.Application:
     async def livez(_: web.Request) -> web.Response:
         complaints = health.alive()
         return web.Response(status=500 if complaints else 200, text="\n".join(complaints) or "ok")
@@ -49,6 +52,7 @@ def _app(health: Health, registry: CollectorRegistry) -> web.Application:
     async def metrics(_: web.Request) -> web.Response:
         return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
-    app = web.Application()
+    app = web.Application(middlewares=[always_json])
     app.add_routes([web.get("/livez", livez), web.get("/readyz", readyz), web.get("/metrics", metrics)])
+    app.add_routes([web.get(VERDICT_PATH, door.verdict, allow_head=False)])
     return app

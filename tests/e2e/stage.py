@@ -125,10 +125,12 @@ class Stage:
         evaluation_interval: str = "1s",
         timeout: str = "3s",
         namespaces: Sequence[str] | None = None,
+        web: Mapping[str, Any] | None = None,
         wait: bool = True,
     ) -> Operator:
         """Start an operator for this namespace under the shipped ServiceAccount, and wait until it is ready."""
-        port = _free_port()
+        served = {"host": "127.0.0.1", "port": free_port(), **(web or {})}
+        port = served["port"]
         config = self.folder / f"config-{port}.yaml"
         provider = {
             "name": "default",
@@ -139,7 +141,7 @@ class Stage:
         document = {
             "evaluationInterval": evaluation_interval,
             "providers": [provider],
-            "web": {"host": "127.0.0.1", "port": port},
+            "web": served,
         }
         config.write_text(yaml.safe_dump(document))
         log = self.folder / f"operator-{port}.log"
@@ -465,7 +467,8 @@ def _is_ready(operator: Operator) -> bool:
         return False
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a TCP port of this machine that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -157,3 +157,39 @@ def test_a_field_is_read_by_its_path_or_missing(path, text):
     }
 
     assert extract_field(body, path) == text
+
+
+@pytest.mark.parametrize(
+    ("run", "name"),
+    [
+        (None, ""),
+        ({"name": "a", "status": ""}, "a"),
+        ({"name": "a"}, "a"),
+        ({"name": "a", "status": "Pending"}, "a"),
+        ({"name": "a", "status": "Running"}, "a"),
+        ({"name": "a", "status": "Successful"}, ""),
+        ({"name": "a", "status": "Inconclusive"}, ""),
+        ({"name": "a", "status": "Failed"}, ""),
+        ({"name": "a", "status": "Error"}, ""),
+    ],
+)
+def test_an_analysis_knows_its_run_while_that_is_in_progress(run, name):
+    asked = {"templates": [{"templateName": "t"}]}
+    body = a_rollout((pause(), {"analysis": asked}, {"analysis": asked}))
+    body["spec"]["strategy"]["canary"]["analysis"] = asked
+    body["status"] |= {"currentStepIndex": 1}
+    body["status"]["canary"] |= {"currentStepAnalysisRunStatus": run, "currentBackgroundAnalysisRunStatus": None}
+
+    assert [analysis.run for analysis in parse_rollout(body).analyses] == ["", name, ""]
+
+
+def test_the_analysis_after_a_promotion_stays_apart_and_says_when_users_have_the_new_version():
+    body = a_blue_green()
+    asked = {"templates": [{"templateName": "t"}]}
+    body["spec"]["strategy"]["blueGreen"] |= {"prePromotionAnalysis": asked, "postPromotionAnalysis": asked}
+    before = parse_rollout(body)
+    body["status"]["blueGreen"] = {"postPromotionAnalysisRunStatus": {"name": "post", "status": "Running"}}
+    after = parse_rollout(body)
+
+    assert (len(before.analyses), before.is_after_promotion) == (1, False)
+    assert (len(after.analyses), after.is_after_promotion, after.post_promotion.run) == (1, True, "post")

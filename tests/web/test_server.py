@@ -1,4 +1,4 @@
-"""/livez, /readyz and /metrics."""
+"""/livez, /readyz and /metrics; what else is served has its own test."""
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
@@ -6,12 +6,17 @@ from prometheus_client import CollectorRegistry, Counter
 
 from canary_operator.web import Health
 from canary_operator.web.server import _app
+from canary_operator.web.verdict import Door
+
+
+def _nobody_asks(query):
+    raise AssertionError(query)
 
 
 async def get(path, *, complaints=(), ready=True):
     registry = CollectorRegistry()
     Counter("looks", "Looks.", registry=registry).inc()
-    app = _app(Health(alive=lambda: list(complaints), ready=lambda: ready), registry)
+    app = _app(Health(alive=lambda: list(complaints), ready=lambda: ready), registry, Door(None, _nobody_asks))
     async with TestClient(TestServer(app)) as client:
         response = await client.get(path)
         return response.status, await response.text()

@@ -1,0 +1,62 @@
+"""Whether an analysis of Argo's own asks for the gate's verdict, and which AnalysisRun does so now.
+
+It is read from the Rollout's strategy and the templates that it names, so that nothing has to be said twice: a
+template with a ``web`` metric whose URL leads to the verdict asks.
+
+Law: pure; templates are written by tenants, whatever they hold is read or passed over.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from canary_operator.model.decision import Snapshot
+from canary_operator.model.rollout import Analysis, Place, StepKind, TemplateRef
+
+VERDICT_PATH = "/v1/verdict"
+
+
+def asks(snapshot: Snapshot) -> bool:
+    """Whether the strategy has an analysis that asks, in progress or not."""
+    rollout = snapshot.rollout
+    return any(_asks(snapshot, each) for each in (*rollout.analyses, *filter(None, (rollout.post_promotion,))))
+
+
+def asked_by(snapshot: Snapshot) -> str:
+    """The AnalysisRun that lasts until it is told the verdict about this very place, empty where none does."""
+    rollout = snapshot.rollout
+    after = rollout.post_promotion
+    here = (*filter(None, (after,)), *(each for each in rollout.analyses if each.place is not Place.BACKGROUND))
+    return next((each.run for each in here if each.run and _asks(snapshot, each)), "")
+
+
+def is_watched(snapshot: Snapshot) -> bool:
+    """Whether a background analysis asks while an analysis step of Argo's own lasts: there is a weight to judge."""
+    rollout = snapshot.rollout
+    return (
+        rollout.step is not None
+        and rollout.step.kind is StepKind.ANALYSIS
+        and any(each.place is Place.BACKGROUND and each.run and _asks(snapshot, each) for each in rollout.analyses)
+    )
+
+
+def _asks(snapshot: Snapshot, analysis: Analysis) -> bool:
+    waiting, seen = list(analysis.templates), set[TemplateRef]()
+    while waiting:
+        ref = waiting.pop()
+        if ref in seen:
+            continue
+        seen.add(ref)
+        spec = (snapshot.templates.get(ref) or {}).get("spec") or {}
+        if any(_leads_to_the_verdict(metric) for metric in spec.get("metrics") or ()):
+            return True
+        waiting += [_named(entry) for entry in spec.get("templates") or ()]
+    return False
+
+
+def _leads_to_the_verdict(metric: Mapping[str, Any]) -> bool:
+    url = ((metric.get("provider") or {}).get("web") or {}).get("url") or ""
+    return str(url).partition("?")[0].endswith(VERDICT_PATH)
+
+
+def _named(entry: Mapping[str, Any]) -> TemplateRef:
+    return TemplateRef(str(entry.get("templateName")), cluster=bool(entry.get("clusterScope")))
