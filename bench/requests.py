@@ -38,6 +38,7 @@ from rich.table import Table
 import canary_operator
 from canary_operator.model.indicator import Matcher, MatchKind, Selector
 from canary_operator.model.samples import Answer, Query, Question, RawQuery
+from canary_operator.prometheus import garbage
 from canary_operator.prometheus.providers import Exchange, Providers
 from canary_operator.settings import Provider
 from lab import loopback, waiting
@@ -128,6 +129,8 @@ def main(
     versions = [_versions(index) for index in range(max(numbers))]
     with _prometheus(versions, seed) as (url, server, at):
         bench = Bench(url, server, at, concurrency)
+        # As the operator does when it starts; it helps both.
+        garbage.seldom()
         table = _table()
         for number in numbers:
             ours, theirs = asyncio.run(_measure(bench, versions[:number], rounds))

@@ -15,6 +15,7 @@ import typer
 import canary_operator
 from canary_operator.cli.releasing import release_all
 from canary_operator.errors import OperatorError
+from canary_operator.prometheus import garbage
 from canary_operator.settings import load_settings
 from canary_operator.telemetry import configure_logging
 from canary_operator.wiring import Operator
@@ -42,6 +43,7 @@ def run(
     """Run the operator, in a cluster or with KUBECONFIG."""
     configure_logging()
     operator = Operator(load_settings(config), namespace or ())
+    garbage.seldom()
     if once:
         raise typer.Exit(1 if asyncio.run(operator.once()) else 0)
     asyncio.run(_serve(operator))

@@ -8,10 +8,12 @@ import json
 import math
 import operator
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import accumulate, chain, compress, count, pairwise
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
+
+import msgspec
 
 from canary_operator.model.samples import (
     Absent,
@@ -69,6 +71,29 @@ class _PartialError(Exception):
     """The server says itself that the answer is not complete."""
 
 
+class _Element(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    metric: dict[str, str]
+    values: list[tuple[float, str]]
+
+
+class _Data(msgspec.Struct, gc=False):
+    kind: Literal["matrix"] = msgspec.field(name="resultType")
+    result: list[_Element]
+
+
+class _Success(msgspec.Struct, gc=False):
+    """What almost every long answer looks like: raw samples of counters, and nothing to remark."""
+
+    status: Literal["success"]
+    data: _Data
+    infos: list[Any] = []
+    warnings: list[Any] = []
+    is_partial: bool = msgspec.field(name="isPartial", default=False)
+
+
+_SUCCESS = msgspec.json.Decoder(_Success)
+
+
 def decode_answer(body: bytes | bytearray) -> Reply:
     """Read the body of a reply with status 200.
 
@@ -77,6 +102,8 @@ def decode_answer(body: bytes | bytearray) -> Reply:
     returns what cannot be judged, or too much of it).
     """
     try:
+        if (success := _parse_success(body)) is not None:
+            return Reply(_raw_samples(success.data.result), infos=len(success.infos))
         reply = _mapping(_parse(body), "reply")
         return Reply(_answer(reply), infos=_infos(reply))
     except _UnreadableError as error:
@@ -115,6 +142,16 @@ def is_encodable(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def _parse_success(body: bytes | bytearray) -> _Success | None:
+    """Parse it in half the time, knowing what to expect; None where anything is not so, and is to be named."""
+    try:
+        success = _SUCCESS.decode(body)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
+    is_plain = not success.warnings and not success.is_partial and len(success.data.result) <= MAX_RAW_SERIES
+    return success if is_plain else None
 
 
 def _parse(body: bytes | bytearray) -> object:
@@ -166,14 +203,20 @@ def _elements(result: object, most: int) -> list[Element]:
     elements = _list(result, "result")
     if len(elements) > most:
         raise _TooManyError(f"the query returns {len(elements)} series, more than {most}: aggregate it")
-    return _mappings(elements, "series")
+    return [_mapping(element, "series") for element in elements]
 
 
 def _vector(elements: list[Element]) -> Answer:
     if any("histogram" in element for element in elements):
         raise _RefusedError(NATIVE_REFUSED)
     samples = ((_sample(element.get("value")),) for element in elements)
-    return Answer(ResultKind.VECTOR, _distinct(map(Series._make, zip(_labels_of(elements), samples, strict=True))))
+    return Answer(ResultKind.VECTOR, _distinct(map(Series, _labels_of(_metrics(elements)), samples)))
+
+
+def _raw_samples(elements: list[_Element]) -> Answer:
+    metrics, values = [element.metric for element in elements], [element.values for element in elements]
+    series = zip(_labels_of(metrics), _ranges(values, _numbers), strict=True)
+    return Answer(ResultKind.MATRIX, _distinct(map(Series._make, series)))
 
 
 def _matrix(elements: list[Element]) -> Answer:
@@ -182,17 +225,19 @@ def _matrix(elements: list[Element]) -> Answer:
     # A series that became a native histogram within the range has both.
     numbers = [element for element in elements if "values" in element]
     histograms = [element for element in elements if "histograms" in element]
-    series = zip(_labels_of(numbers), _ranges(numbers, "values", _numbers), strict=True)
-    native = map(NativeSeries, _labels_of(histograms), _ranges(histograms, "histograms", _natives))
-    return Answer(ResultKind.MATRIX, _distinct(map(Series._make, series)), _distinct(native))
+    series = map(Series, _labels_of(_metrics(numbers)), _ranges(_lists(numbers, "values"), _numbers))
+    native = map(NativeSeries, _labels_of(_metrics(histograms)), _ranges(_lists(histograms, "histograms"), _natives))
+    return Answer(ResultKind.MATRIX, _distinct(series), _distinct(native))
+
+
+def _lists(elements: list[Element], key: str) -> list[list[Any]]:
+    return [_list(element[key], key) for element in elements]
 
 
 def _ranges(
-    elements: list[Element], key: str, read: Callable[[list[Any]], tuple[AnySample, ...]]
+    lists: Sequence[Sequence[Any]], read: Callable[[list[Any]], tuple[AnySample, ...]]
 ) -> Iterator[tuple[AnySample, ...]]:
     """The samples of each series. Raw samples come by the ten thousand: all are read and looked at together."""
-    lists: list[list[Any]] = [element[key] for element in elements]
-    _demand_all(lists, list, f"{key} is not a list")
     if not all(lists):
         raise _UnreadableError("a series has no samples")
     samples = read([*chain.from_iterable(lists)])
@@ -293,8 +338,11 @@ def _value(text: str) -> float:
     return value
 
 
-def _labels_of(elements: list[Element]) -> list[Labels]:
-    metrics = _mappings([element.get("metric") for element in elements], "metric")
+def _metrics(elements: list[Element]) -> list[Element]:
+    return [_mapping(element.get("metric"), "metric") for element in elements]
+
+
+def _labels_of(metrics: Sequence[dict[str, Any]]) -> list[Labels]:
     # Series of one metric have the same names, and servers mostly sort them.
     names = {*map(tuple, metrics)}
     try:
@@ -313,16 +361,6 @@ def _mapping(value: object, what: str) -> Element:
     if not isinstance(value, dict):
         raise _UnreadableError(f"{what} is not an object")
     return value
-
-
-def _mappings(values: list[Any], what: str) -> list[Element]:
-    _demand_all(values, dict, f"{what} is not an object")
-    return values
-
-
-def _demand_all(values: list[Any], kind: type, message: str) -> None:
-    if not {*map(type, values)} <= {kind}:
-        raise _UnreadableError(message)
 
 
 def _list(value: object, what: str) -> list[Any]:

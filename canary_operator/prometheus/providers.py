@@ -8,9 +8,9 @@ import asyncio
 import functools
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from canary_operator import settings
 from canary_operator.model.providers import ProviderAddresses, normalise_address
@@ -62,8 +62,6 @@ GATHERING_SECONDS = 0.05
 _MORE_REQUESTS = 16
 _DIVISIBLE = frozenset({Fault.SIZE, Fault.QUERY})
 
-Waiting = Mapping[Question, "asyncio.Future[Answer | Absent]"]
-
 
 @dataclass(frozen=True, slots=True)
 class _Sent:
@@ -80,6 +78,58 @@ class _Work:
 
     answers: Mapping[Question, Answer | Absent]
     sent: Sequence[_Sent]
+
+
+@dataclass(slots=True)
+class _Caller:
+    """Somebody who waits for the answers to some questions. One future for all of them: there are many questions.
+
+    Args:
+
+        missing: what it waits for; the asking itself is one, for an answer may come before the last question.
+    """
+
+    done: "asyncio.Future[None]"
+    missing: int = 1
+    answers: dict[Question, Answer | Absent] = field(default_factory=dict)
+
+    def take(self, question: Question, answer: Answer | Absent) -> None:
+        self.answers[question] = answer
+        self.one_less()
+
+    def one_less(self) -> None:
+        self.missing -= 1
+        if not self.missing and not self.done.done():
+            self.done.set_result(None)
+
+
+class _Callers:
+    """Who waits for which question; nobody's waiting ends with that of another."""
+
+    def __init__(self) -> None:
+        self._of: dict[Question, list[_Caller]] = {}
+
+    def join(self, question: Question, caller: _Caller) -> bool:
+        """Wait for the answer. Returns: whether nobody did before, so that it is to be asked."""
+        caller.missing += 1
+        waiting = self._of.setdefault(question, [])
+        waiting.append(caller)
+        return len(waiting) == 1
+
+    def tell(self, answers: Mapping[Question, Answer | Absent]) -> None:
+        for question, answer in answers.items():
+            for caller in self._of.pop(question):
+                caller.take(question, answer)
+
+    def let_go(self, questions: Iterable[Question], error: BaseException) -> None:
+        """There will be no answer, not even an absent one."""
+        for caller in (caller for question in questions for caller in self._of.pop(question)):
+            if caller.done.done():
+                continue
+            if isinstance(error, asyncio.CancelledError):
+                caller.done.cancel()
+            else:
+                caller.done.set_exception(error)
 
 
 def provider_addresses(providers: Sequence[settings.Provider]) -> ProviderAddresses:
@@ -114,8 +164,8 @@ class Providers:
         observe: Observe = _observe_nothing,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._desks = {provider.name: _Desk(provider, observe, clock) for provider in providers}
-        self._in_flight: dict[Question, asyncio.Future[Answer | Absent]] = {}
+        self._callers = _Callers()
+        self._desks = {provider.name: _Desk(provider, self._callers, observe, clock) for provider in providers}
 
     async def fetch(self, questions: Collection[Question]) -> dict[Question, Answer | Absent]:
         """Answer every question, equal ones (also those of other callers, still on the way) once.
@@ -126,50 +176,40 @@ class Providers:
         Returns: an entry for each distinct question, an Absent where there is no answer, within the
         longest timeout of the providers named.
         """
-        told = {question: self._ask(question) for question in dict.fromkeys(questions)}
-        waiting = [answer for answer in told.values() if isinstance(answer, asyncio.Future)]
-        if waiting:
+        asked = dict.fromkeys(questions)
+        caller = _Caller(asyncio.get_running_loop().create_future())
+        for question in asked:
+            self._ask(question, caller)
+        caller.one_less()
+        if not caller.done.done():
             limits = (
                 _limit(question, self._desks[question.provider].provider)
-                for question in told
+                for question in asked
                 if question.provider in self._desks
             )
-            # Nobody's future is cancelled with one caller: another may wait for the same answer.
-            await asyncio.wait(waiting, timeout=max(limits) + _GRACE_SECONDS)
-        return {question: _arrived(question, answer) for question, answer in told.items()}
+            await asyncio.wait((caller.done,), timeout=max(limits) + _GRACE_SECONDS)
+        if caller.done.done():
+            caller.done.result()
+        return {question: caller.answers.get(question) or _late(question) for question in asked}
 
     def close(self) -> None:
         """Close all connections. What is still on the way is not waited for."""
         for desk in self._desks.values():
             desk.close()
 
-    def _ask(self, question: Question) -> "Absent | asyncio.Future[Answer | Absent]":
-        started = self._in_flight.get(question)
-        if started is not None:
-            return started
+    def _ask(self, question: Question, caller: _Caller) -> None:
         desk = self._desks.get(question.provider)
         if desk is None:
             known = ", ".join(self._desks) or "none"
             message = f"provider {question.provider!r} is not configured; providers: {known}"
-            return Absent(HoldReason.CONFIGURATION_ERROR, message)
-        return planning.refusal(question) or self._start(question, desk)
-
-    def _start(self, question: Question, desk: "_Desk") -> "asyncio.Future[Answer | Absent]":
-        future: asyncio.Future[Answer | Absent] = asyncio.get_running_loop().create_future()
-        self._in_flight[question] = future
-        future.add_done_callback(lambda _: self._in_flight.pop(question))
-        if isinstance(question, RawQuery):
-            desk.gather(question, future)
-        else:
-            desk.send({question: future}, time.monotonic())
-        return future
+            caller.answers[question] = Absent(HoldReason.CONFIGURATION_ERROR, message)
+        elif (refusal := planning.refusal(question)) is not None:
+            caller.answers[question] = refusal
+        elif self._callers.join(question, caller):
+            desk.ask(question)
 
 
-def _arrived(question: Question, answer: "Absent | asyncio.Future[Answer | Absent]") -> Answer | Absent:
-    if isinstance(answer, Absent):
-        return answer
-    if answer.done():
-        return answer.result()
+def _late(question: Question) -> Absent:
     message = f"provider {question.provider!r}: no answer in time, perhaps its name is not resolved"
     return Absent(HoldReason.TELEMETRY_UNAVAILABLE, message)
 
@@ -181,23 +221,30 @@ def _limit(question: Question, provider: settings.Provider) -> float:
 class _Desk:
     """One provider with its client and its threads, and the raw questions that wait to be sent together."""
 
-    def __init__(self, provider: settings.Provider, observe: Observe, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, provider: settings.Provider, callers: _Callers, observe: Observe, clock: Callable[[], float]
+    ) -> None:
         self.provider = provider
+        self._callers = callers
         self._clock = clock
         self._pool = ThreadPoolExecutor(provider.max_concurrency, thread_name_prefix=f"provider-{provider.name}")
         self._client = PrometheusClient(provider)
         self._observe = observe
         self._breaker = Breaker()
-        self._gathered: dict[Question, asyncio.Future[Answer | Absent]] = {}
+        self._gathered: list[RawQuery] = []
         self._round: asyncio.TimerHandle | None = None
         self._first = self._latest = 0.0
 
-    def gather(self, question: RawQuery, future: "asyncio.Future[Answer | Absent]") -> None:
-        """Send the question with those that come within the next moment."""
-        self._gathered[question] = future
-        self._latest = time.monotonic()
+    def ask(self, question: Question) -> None:
+        """Send the question: a raw one with those that come within the next moment."""
+        now = time.monotonic()
+        if isinstance(question, Query):
+            self._send([question], now)
+            return
+        self._gathered.append(question)
+        self._latest = now
         if self._round is None:
-            self._first = self._latest
+            self._first = now
             self._send_when_quiet()
 
     def _send_when_quiet(self) -> None:
@@ -205,29 +252,27 @@ class _Desk:
         if (left := until - time.monotonic()) > 0:
             self._round = asyncio.get_running_loop().call_later(left, self._send_when_quiet)
             return
-        gathered, self._gathered, self._round = self._gathered, {}, None
-        self.send(gathered, self._first)
+        gathered, self._gathered, self._round = self._gathered, [], None
+        self._send(gathered, self._first)
 
-    def send(self, waiting: Waiting, asked_at: float) -> None:
-        """Ask in as few requests as can be, and answer each question that waits."""
+    def _send(self, questions: Sequence[Question], asked_at: float) -> None:
+        """Ask in as few requests as can be, and tell each answer to those who wait."""
         by_namespace = self.provider.tenancy is settings.Tenancy.NAMESPACE
-        for united in planning.unite(waiting, by_namespace=by_namespace):
-            futures = {each: waiting[each] for each in united.questions}
+        for united in planning.unite(questions, by_namespace=by_namespace):
             refusal = self._breaker.refusal(self._clock())
             if refusal is None:
                 work = asyncio.get_running_loop().run_in_executor(self._pool, self._work, united, asked_at)
-                work.add_done_callback(functools.partial(self._hand_out, united, futures))
+                work.add_done_callback(functools.partial(self._hand_out, united))
             else:
                 absent = Absent(HoldReason.TELEMETRY_UNAVAILABLE, refusal)
-                self._observe(self._exchange(Reply(absent), len(futures), None))
-                for future in futures.values():
-                    future.set_result(self._named(absent))
+                self._observe(self._exchange(Reply(absent), len(united.questions), None))
+                self._callers.tell(dict.fromkeys(united.questions, self._named(absent)))
 
     def close(self) -> None:
         if self._round is not None:
             self._round.cancel()
-        for future in self._gathered.values():
-            future.cancel()
+        self._callers.let_go(self._gathered, asyncio.CancelledError())
+        self._gathered = []
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._client.close()
 
@@ -248,20 +293,17 @@ class _Desk:
                     answers.update(planning.share(part, self._named(reply.answer)))
         return _Work(answers, sent)
 
-    def _hand_out(self, united: United, futures: Waiting, future: "asyncio.Future[_Work]") -> None:
+    def _hand_out(self, united: United, future: "asyncio.Future[_Work]") -> None:
         if future.cancelled():
-            for waiting in futures.values():
-                waiting.cancel()
+            self._callers.let_go(united.questions, asyncio.CancelledError())
         elif (error := future.exception()) is not None:
             self._breaker.failed(self._clock())
-            for waiting in futures.values():
-                waiting.set_exception(error)
+            self._callers.let_go(united.questions, error)
         else:
             work = future.result()
             for sent in work.sent:
                 self._record(united.query, sent)
-            for question, waiting in futures.items():
-                waiting.set_result(work.answers[question])
+            self._callers.tell(work.answers)
 
     def _record(self, query: Query, sent: _Sent) -> None:
         hurried = time_limit(query, self.provider) < self.provider.timeout

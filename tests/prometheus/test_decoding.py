@@ -269,6 +269,43 @@ def test_samples_read_at_once_are_what_they_are_one_by_one(pairs):
         assert repr(together.series[0].samples) == repr(tuple(samples))
 
 
+many_times = st.floats() | st.integers(-(10**30), 10**30) | odd_times
+many_values = st.floats().map(str) | st.integers().map(str) | odd_numbers
+many_labels = st.dictionaries(
+    st.text(max_size=3), st.text(max_size=3) | st.sampled_from(["\ud800", 1, None]), max_size=3
+)
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    st.lists(st.tuples(many_labels, st.lists(st.tuples(many_times, many_values) | odd_pairs, max_size=3)), max_size=3)
+)
+def test_what_has_the_usual_shape_is_what_it_is_without(series):
+    elements = [{"metric": labels, "values": pairs} for labels, pairs in series]
+
+    usual = decode_answer(reply("matrix", elements))
+    unusual = decode_answer(reply("matrix", [{**element, "more": 1} for element in elements]))
+
+    assert repr(usual) == repr(unusual)
+
+
+@pytest.mark.parametrize(
+    ("text", "answered"),
+    [
+        ('"warnings":["w"],"warnings":[]', True),
+        ('"warnings":[],"warnings":["w"]', False),
+        ('"isPartial":true', False),
+        ('"isPartial":false,"stats":{"seriesFetched":"1"}', True),
+        ('"infos":[NaN]', True),
+        ('"trace":' + "[" * 900 + "]" * 900, True),
+    ],
+)
+def test_what_stands_beside_the_samples_counts_the_last_time_it_is_said(text, answered):
+    body = '{"status":"success",%s,"data":{"resultType":"matrix","result":[{"metric":{},"values":[[1,"1"]]}]}}'
+
+    assert isinstance(decode_answer((body % text).encode()).answer, Answer) is answered
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda children: st.lists(children) | st.dictionaries(st.text(), children),

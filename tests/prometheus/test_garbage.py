@@ -8,7 +8,10 @@ from canary_operator.prometheus import garbage
 
 @pytest.fixture(autouse=True)
 def _as_it_was():
+    thresholds = gc.get_threshold()
     yield
+    gc.unfreeze()
+    gc.set_threshold(*thresholds)
     gc.enable()
 
 
@@ -46,3 +49,13 @@ def test_who_collects_nothing_at_all_is_left_so():
         pass
 
     assert not gc.isenabled()
+
+
+def test_what_is_loaded_is_never_looked_through_and_what_comes_is_seldom():
+    loaded = [[]]
+
+    garbage.seldom()
+
+    assert not any(each is loaded for each in gc.get_objects())
+    assert gc.get_threshold()[0] == garbage.SELDOM
+    assert gc.isenabled()
