@@ -9,6 +9,7 @@ import re
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TypeVar, assert_never
 
 from canary_operator.counting import matching
@@ -38,6 +39,7 @@ NAMESPACE = "namespace"
 # Without the last character where that may be absent or repeated.
 _PLAIN = re.compile(r"[A-Za-z0-9-]+(?![*+?{])")
 
+_ByIdentity = dict[tuple[Matcher, ...], list[RawQuery]]
 AnySample = TypeVar("AnySample", Sample, NativeSample)
 
 
@@ -67,13 +69,13 @@ def unite(questions: Iterable[Question], *, by_namespace: bool = False) -> tuple
         by_namespace: never ask for two namespaces in one request.
     """
     free: list[Query] = []
-    groups: dict[Hashable, list[RawQuery]] = defaultdict(list)
+    groups: dict[Hashable, _ByIdentity] = defaultdict(dict)
     for question in dict.fromkeys(questions):
         match question:
             case Query():
                 free.append(question)
             case RawQuery():
-                groups[_group(question, by_namespace)].append(question)
+                groups[_group(question, by_namespace)].setdefault(question.identity, []).append(question)
             case never:
                 assert_never(never)
     chunks = (chunk for group in groups.values() for chunk in _chunks(group, IDENTITIES))
@@ -94,8 +96,11 @@ def refusal(question: Question) -> Absent | None:
 def halves(united: United) -> tuple[United, ...]:
     """The same questions in two requests; nothing where there is only one identity to ask for."""
     raw = [question for question in united.questions if isinstance(question, RawQuery)]
-    identities = len({question.identity for question in raw})
-    return tuple(map(_together, _chunks(raw, (identities + 1) // 2))) if identities > 1 else ()
+    by_identity: _ByIdentity = {}
+    for question in raw:
+        by_identity.setdefault(question.identity, []).append(question)
+    identities = len(by_identity)
+    return tuple(map(_together, _chunks(by_identity, (identities + 1) // 2))) if identities > 1 else ()
 
 
 def share(united: United, answer: Answer | Absent) -> dict[Question, Answer | Absent]:
@@ -139,14 +144,11 @@ def _readable(matcher: Matcher) -> bool:
     return True
 
 
-def _chunks(group: Sequence[RawQuery], size: int) -> Iterator[list[RawQuery]]:
+def _chunks(group: _ByIdentity, size: int) -> Iterator[list[RawQuery]]:
     """The questions in the order they were asked, so that both versions of a Rollout mostly stay together."""
-    by_identity: dict[tuple[Matcher, ...], list[RawQuery]] = defaultdict(list)
-    for question in group:
-        by_identity[question.identity].append(question)
-    identities = list(by_identity)
-    for first in range(0, len(identities), size):
-        yield [question for identity in identities[first : first + size] for question in by_identity[identity]]
+    by_identity = list(group.values())
+    for first in range(0, len(by_identity), size):
+        yield [*chain.from_iterable(by_identity[first : first + size])]
 
 
 def _together(questions: Sequence[RawQuery]) -> United:

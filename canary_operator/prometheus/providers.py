@@ -99,7 +99,11 @@ class _Caller:
 
     def one_less(self) -> None:
         self.missing -= 1
-        if not self.missing and not self.done.done():
+        if not self.missing:
+            self.end()
+
+    def end(self) -> None:
+        if not self.done.done():
             self.done.set_result(None)
 
 
@@ -177,7 +181,8 @@ class Providers:
         longest timeout of the providers named.
         """
         asked = dict.fromkeys(questions)
-        caller = _Caller(asyncio.get_running_loop().create_future())
+        loop = asyncio.get_running_loop()
+        caller = _Caller(loop.create_future())
         for question in asked:
             self._ask(question, caller)
         caller.one_less()
@@ -187,9 +192,9 @@ class Providers:
                 for question in asked
                 if question.provider in self._desks
             )
-            await asyncio.wait((caller.done,), timeout=max(limits) + _GRACE_SECONDS)
-        if caller.done.done():
-            caller.done.result()
+            end = loop.call_later(max(limits) + _GRACE_SECONDS, caller.end)
+            caller.done.add_done_callback(lambda _: end.cancel())
+        await caller.done
         return {question: caller.answers.get(question) or _late(question) for question in asked}
 
     def close(self) -> None:
