@@ -19,7 +19,7 @@ from canary_operator.stats import dispersion, objective, share
 from canary_operator.stats import persisting as stats_json
 from canary_operator.stats.dispersion import RankState
 from canary_operator.stats.share import ShareState
-from canary_operator.stats.tallying import Count
+from canary_operator.stats.tallying import NOTHING, Count
 
 # What fails more than this is broken, not cold: the objective while a version warms up.
 HARD_FAILURE = 0.25
@@ -93,6 +93,8 @@ class Recollection:
         asked_at: the last time that was asked for, None before the first.
 
         absent: why the last look brought nothing to judge by, None if it did.
+
+        alone_since: the first look at which stable got no requests to compare with, None while it gets some.
     """
 
     since: float
@@ -108,6 +110,7 @@ class Recollection:
     strata: Mapping[str, objective.State] = field(default_factory=dict)
     asked_at: float | None = None
     absent: Absent | None = None
+    alone_since: float | None = None
 
 
 def begin(now: float) -> Recollection:
@@ -134,6 +137,17 @@ def at_weight(known: Recollection, percent: int | None, pause_start: float) -> R
     )
 
 
+def comparing(known: Recollection, at: float, *, compares: bool) -> Recollection:
+    """At a look: where stable gets no requests any more, the objective alone is judged, and from there on.
+
+    What both versions suffered before, when a dependency failed, is no evidence against the one that is left.
+    """
+    if compares or known.alone_since is not None:
+        return replace(known, alone_since=None) if compares else known
+    alone = replace(known.evidence, above=objective.FRESH_ABOVE, canary=NOTHING, stable=NOTHING)
+    return replace(known, alone_since=at, evidence=alone)
+
+
 def dump(known: Recollection) -> str:
     """One line of JSON."""
     document = {
@@ -150,6 +164,7 @@ def dump(known: Recollection) -> str:
         "strata": {name: stats_json.dump(each) for name, each in sorted(known.strata.items())},
         "askedAt": known.asked_at,
         "absent": None if known.absent is None else [known.absent.reason.value, known.absent.message],
+        "aloneSince": known.alone_since,
     }
     return json.dumps(document, separators=(",", ":"), sort_keys=True)
 
@@ -179,6 +194,7 @@ def _load(stored: Mapping[str, Any]) -> Recollection:
         strata={str(name): stats_json.load(each) for name, each in stored["strata"].items()},
         asked_at=stored["askedAt"],
         absent=None if absent is None else Absent(HoldReason(absent[0]), str(absent[1])),
+        alone_since=None if (alone := stored["aloneSince"]) is None else float(alone),
     )
 
 

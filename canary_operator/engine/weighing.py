@@ -74,6 +74,9 @@ def _weighed(known: Recollection, tick: Tick, scale: Scale) -> Recollection:
     until = warm_until(known, scale.policy)
     if until is None or begun < until:
         return replace(known, hard=objective.advance(known.hard, one, hard(scale.rules), promotes=False))
+    if known.alone_since is not None and begun < known.alone_since:
+        # Stable still got requests, and nobody looked: there is nothing to compare with any more.
+        return known
     if known.evidence.last == known.evidence.began:
         known = replace(known, evidence=objective.begin(begun))
     settled = known.weight is not None and begun >= known.weight.since + scale.policy.timing.settle

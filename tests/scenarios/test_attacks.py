@@ -60,3 +60,35 @@ def test_a_weight_of_one_hundred_is_a_tenth_where_the_full_weight_is_one_thousan
     world.until(390)
 
     assert world.verdict == ("Hold", "EnvironmentUnhealthy")
+
+
+def test_an_outage_that_both_versions_had_is_no_evidence_once_stable_gets_no_requests():
+    shared = outage(90, 210)
+    steps = (set_weight(25), pause("60s"), set_weight(100), pause("2m"))
+    world = a_world(Fleet(canary(errors=shared), stable(errors=shared)), steps=steps).release()
+
+    world.until(1000)
+
+    assert world.is_promoted
+    assert "Abort" not in {verdict for _, verdict, _ in world.verdicts}
+
+
+def test_an_outage_that_both_versions_had_is_no_evidence_while_the_version_bakes():
+    shared = outage(90, 210)
+    policy = a_policy(timing={"bake": "10m"})
+    fleet = Fleet(canary(errors=shared), stable(errors=shared))
+    world = a_world(fleet, policy, steps=(set_weight(25), pause("60s"))).release()
+
+    world.until(1100)
+
+    assert world.verdict == ("Promote", "EvidenceSufficient")
+
+
+def test_at_full_weight_a_version_that_begins_to_fail_is_aborted_by_what_it_did_there():
+    steps = (set_weight(25), pause("60s"), set_weight(100), pause("10m"))
+    fleet = Fleet(canary(errors=lambda at: 0.1 if at > 330 else 0.0), stable(gone_at=200.0))
+    world = a_world(fleet, steps=steps).release()
+
+    world.until(420)
+
+    assert world.verdict == ("Abort", "ObjectiveBreached")

@@ -144,6 +144,8 @@ def _item(ground: Ground, objective: Sought, meaning: Indicator) -> Item:
     ways = asking.ways(meaning.measure)
     trials = tuple(sought.trial_of(ground.snapshot, objective.policy, way.selectors[0]) for way in ways)
     plan = Plan(objective.policy, ways, trials, known, ground.snapshot, _grid(ground), weight)
+    known = recollection.comparing(known, ground.now, compares=plan.compares)
+    plan = replace(plan, known=known)
     phi = 1.0 if known.dispersion is None else known.dispersion.phi
     rules = weighing.rules_of(meaning, ground.policy, compares=plan.compares, phi=phi)
     return Item(objective.name, meaning, plan, rules, before)
