@@ -136,8 +136,9 @@ def _bake(snapshot: Snapshot, decision: Decision, samples: Samples, now: float) 
     """The promoted version is looked at for a while: what is found is said, and a person undoes it."""
     heard = hearing.hear(baking.as_release(snapshot), None, samples, now)
     status = baking.told(decision.status, heard.judgement.finding, snapshot, now)
-    if heard.judgement.evidence is not None:
-        status = status.model_copy(update={"evidence": heard.judgement.evidence})
+    found = heard.judgement.evidence
+    if found is not None:
+        status = status.model_copy(update={"evidence": found, "requests": memory.requests_in(found)})
     return baking.looked(
         decision, status, min(heard.next_due, now + snapshot.evaluation_interval), baking.until(snapshot)
     )
@@ -151,6 +152,8 @@ def _watch(snapshot: Snapshot, waiting: Finding, samples: Samples, now: float) -
     heard = hearing.hear(known, None, samples, now)
     bad = isinstance(heard.judgement.finding.reason, AbortReason) and bool(heard.judgement.evidence)
     finding = policy.softened(heard.judgement.finding, heard.policy) if bad else waiting
+    if bad:
+        finding = replace(finding, message=telling.between(snapshot, heard.policy, finding))
     finding = hearing.overridden(snapshot, hearing.mistaken(snapshot) or finding, now)
     status = memory.judging(known, replace(heard.judgement, finding=finding), now)
     decision = Decision(

@@ -78,7 +78,7 @@ def judging(snapshot: Snapshot, judgement: Judgement, now: float) -> GateStatus:
         **where(snapshot.rollout),
     }
     if judgement.evidence is not None:
-        update |= {"evidence": judgement.evidence, "requests": _requests(judgement.evidence)}
+        update |= {"evidence": judgement.evidence, "requests": requests_in(judgement.evidence)}
     judged = status.model_copy(update=update)
     return _with_conditions(_with_history(judged, status, now), judgement, now)
 
@@ -134,7 +134,7 @@ def begun(status: GateStatus, snapshot: Snapshot, at: AtPause) -> GateStatus:
     )
     # What a preview was asked says nothing about what users ask.
     lasting = tuple(each for each in status.evidence if each.kind != "Condition" and not rollout.is_after_promotion)
-    return status.model_copy(update={"pause": pause, "evidence": lasting, "requests": _requests(lasting)})
+    return status.model_copy(update={"pause": pause, "evidence": lasting, "requests": requests_in(lasting)})
 
 
 def is_same_pause(pause: PauseStatus | None, rollout: Rollout, at: AtPause) -> bool:
@@ -319,7 +319,8 @@ def _stands(status: GateStatus, finding: Finding) -> bool:
     return status.phase == "Judging" and (status.verdict, status.reason) == (verdict, finding.reason.value)
 
 
-def _requests(evidence: tuple[Evidence, ...]) -> int | None:
+def requests_in(evidence: tuple[Evidence, ...]) -> int | None:
+    """The canary's requests that everything which counts any has in evidence; None where nothing does."""
     totals = [item.canary.total for item in evidence if item.canary is not None]
     return min(totals) if totals else None
 

@@ -44,6 +44,15 @@ def test_a_version_that_crashes_after_its_promotion_is_told_as_well():
     assert "--to-revision=3" in world.status.message
 
 
+def test_the_requests_that_are_shown_are_those_that_are_in_evidence():
+    world = baking(Fleet(canary(), stable()))
+
+    world.until(300)
+
+    assert world.status.phase == "Ended"
+    assert world.status.requests == world.status.evidence[0].canary.total > 1500
+
+
 def test_an_aborted_release_does_not_bake_and_is_not_looked_at_again():
     world = baking(Fleet(canary(errors=constant(0.5)), stable()))
     world.until(120)
