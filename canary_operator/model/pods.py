@@ -51,6 +51,8 @@ class PodFacts:
         node: where it runs, "" while it is not scheduled.
 
         images: (container, image with digest) of the containers whose image is known, sorted.
+
+        last_restart: when any of its containers was last started again, None if never or if nobody knows.
     """
 
     name: str
@@ -66,6 +68,7 @@ class PodFacts:
     last_exit: str
     node: str
     images: tuple[tuple[str, str], ...]
+    last_restart: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +108,7 @@ def parse_pod(body: Body) -> PodFacts:
         last_exit=_last_exit(containers),
         node=spec.get("nodeName") or "",
         images=tuple(sorted((each["name"], each["imageID"]) for each in containers if each.get("imageID"))),
+        last_restart=max((at for each in containers for at in _restarts(each)), default=None),
     )
 
 

@@ -40,6 +40,7 @@ class Version:
     unscraped: frozenset[int] = frozenset()
     restarts: int = 0
     restarted_at: float | None = None
+    containers: int = 1
 
     def names(self) -> list[str]:
         return [f"{NAME}-{self.hash}-{n}x" for n in range(self.pods)]
@@ -164,10 +165,11 @@ def _pod(name: str, version: Version) -> PodFacts:
         started=T0 + version.born,
         ready_since=T0 + version.born,
         terminating=False,
-        restarts=() if version.restarted_at is None else (T0 + version.restarted_at,),
+        restarts=() if version.restarted_at is None or version.containers > 1 else (T0 + version.restarted_at,),
         restart_count=version.restarts,
         reason="",
         last_exit="",
         node="node-1",
         images=(),
+        last_restart=None if version.restarted_at is None else T0 + version.restarted_at,
     )

@@ -4,6 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
+from canary_operator.model.facts import SLORefKey
+from canary_operator.model.samples import Absent
+from canary_operator.model.verdict import HoldReason
 from tests.builders import CANARY, TEMPLATES, a_rollout, pause, set_weight
 from tests.scenarios.fleet import Fleet, Version
 from tests.scenarios.test_objectives import a_policy, a_world, canary, stable
@@ -92,3 +95,77 @@ def test_at_full_weight_a_version_that_begins_to_fail_is_aborted_by_what_it_did_
     world.until(420)
 
     assert world.verdict == ("Abort", "ObjectiveBreached")
+
+
+def test_crashes_of_stable_are_seen_in_pods_of_several_containers():
+    fleet = Fleet(
+        canary(restarts=4, restarted_at=60.0, containers=2), stable(restarts=2, restarted_at=65.0, containers=2)
+    )
+    world = a_world(fleet, steps=HELD).release()
+
+    world.until(120)
+
+    assert world.verdict == ("Hold", "EnvironmentUnhealthy")
+
+
+def test_crashes_of_both_versions_hold_no_longer_than_they_last():
+    fleet = Fleet(canary(restarts=4, restarted_at=60.0), stable(restarts=2, restarted_at=65.0))
+    world = a_world(fleet, steps=HELD).release()
+
+    world.until(400)
+    held = world.verdict
+    world.until(700)
+
+    assert held == ("Hold", "EnvironmentUnhealthy")
+    assert world.verdict == ("Promote", "EvidenceSufficient")
+
+
+def test_a_crash_of_stable_long_before_excuses_no_crashes_of_the_canary():
+    fleet = Fleet(canary(restarts=4, restarted_at=900.0), stable(restarts=1, restarted_at=60.0))
+    world = a_world(fleet, steps=HELD).release()
+
+    world.until(1000)
+
+    assert world.verdict == ("Abort", "CanaryUnhealthy")
+
+
+def test_a_stricter_policy_in_the_middle_of_a_release_is_judged_by_evidence_of_its_own():
+    world = a_world(Fleet(), a_policy(risk={"rejectRatio": "20"}), steps=(set_weight(25), pause("20m"))).release()
+
+    world.until(200)
+    before = world.verdict
+    world.policies["strict"] = a_policy(risk={"rejectRatio": "1.2"})
+    world.until(230)
+
+    assert before == ("Promote", "EvidenceSufficient")
+    assert world.verdict == ("Hold", "Collecting")
+
+
+def test_a_definition_that_cannot_be_read_for_a_moment_loses_no_evidence():
+    key = SLORefKey("pyrra.dev/v1alpha1", "ServiceLevelObjective", "api")
+    indicator = {
+        "ratio": {
+            "errors": {"metric": 'http_requests_total{status=~"5.."}'},
+            "total": {"metric": "http_requests_total"},
+        }
+    }
+    body = {
+        "apiVersion": key.api_version,
+        "kind": key.kind,
+        "metadata": {"name": "api", "namespace": "shop"},
+        "spec": {"target": "99", "window": "4w", "indicator": indicator},
+    }
+    reference = {"apiVersion": key.api_version, "kind": key.kind, "name": key.name}
+    policy = a_policy({"name": "imported", "sloRef": reference})
+    world = a_world(policy=policy, definitions={key: body}, steps=HELD).release()
+
+    world.until(100)
+    before = world.status.requests
+    world.definitions[key] = Absent(HoldReason.NO_DATA, "it cannot be read: timeout")
+    world.until(130)
+    held = world.verdict
+    world.definitions[key] = body
+    world.until(150)
+
+    assert held == ("Hold", "NoData")
+    assert world.status.requests > before > 0

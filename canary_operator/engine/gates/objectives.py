@@ -85,11 +85,17 @@ class Learnt:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """All objectives of a release at one moment; ``unknown`` are those of which nobody can say what they mean."""
+    """All objectives of a release at one moment.
+
+    Args:
+
+        unknown: why nobody can say what the others mean; ``kept`` is what was known of those.
+    """
 
     ground: Ground
     items: tuple[Item, ...]
     unknown: tuple[Finding, ...]
+    kept: tuple[Evidence, ...]
 
     def questions(self) -> tuple[Question, ...]:
         """Raw samples of both versions for every objective that is due."""
@@ -104,7 +110,7 @@ class Look:
         findings = (*self.unknown, *_findings(learnt, judgement, self.ground))
         lost = any(each.lost is not None for each in learnt)
         return Said(
-            evidence=tuple(_evidence(each, judgement, self.ground) for each in learnt),
+            evidence=(*(_evidence(each, judgement, self.ground) for each in learnt), *self.kept),
             findings=findings,
             next_due=math.inf if lost else _grid(self.ground) + self.ground.snapshot.evaluation_interval,
             telemetry_lost=lost,
@@ -126,7 +132,9 @@ def looks(ground: Ground) -> list[Look]:
         for each in found
         if isinstance(each.meaning, Absent)
     )
-    return [Look(ground, items, unknown)] if items or unknown else []
+    names = {each.name for each in found if isinstance(each.meaning, Absent)}
+    kept = tuple(each for each in ground.snapshot.status.evidence if each.name in names)
+    return [Look(ground, items, unknown, kept)] if items or unknown else []
 
 
 def _grid(ground: Ground) -> float:
@@ -158,8 +166,10 @@ def _before(ground: Ground, objective: Sought, meaning: Indicator) -> Evidence |
 
 
 def _digest(policy: SLOPolicySpec, meaning: Indicator) -> str:
-    """Of what is counted and whom is asked; another definition starts anew."""
-    return f"{policy.provider}/{meaning.source.digest[:16]}"
+    """Of what is counted, whom is asked and what is compared; another definition starts anew."""
+    risk = policy.risk
+    compared = (f"{risk.tolerable_ratio}", f"{risk.reject_ratio}", *policy.stratify_by)
+    return "/".join((policy.provider, meaning.source.digest[:16], *compared))
 
 
 def _nominal_weight(rollout: Rollout) -> int | None:

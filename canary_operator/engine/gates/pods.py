@@ -16,6 +16,8 @@ from canary_operator.model.samples import Absent, Question, Samples
 from canary_operator.model.verdict import AbortReason, Finding, HoldReason
 
 _CRASHING = "CrashLoopBackOff"
+# Crashes of both versions that are no further apart may have one cause; without any for as long it is over. Seconds.
+_TOGETHER = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,27 +34,35 @@ class Look:
     def judge(self, _samples: Samples) -> Said:
         """What keeps crashing, or nothing."""
         restarts = sum(pod.restart_count for pod in self.pods.canary)
-        findings = (self._finding(restarts),) if restarts > self.max_restarts else ()
-        return Said(evidence=(), findings=findings)
+        found = self._finding(restarts) if restarts > self.max_restarts else None
+        return Said(evidence=(), findings=() if found is None else (found,))
 
-    def _finding(self, restarts: int) -> Finding:
+    def _finding(self, restarts: int) -> Finding | None:
         worst = max(self.pods.canary, key=lambda pod: pod.restart_count)
         looping = sum(pod.reason == _CRASHING for pod in self.pods.canary)
         said = f"containers of the canary were restarted {restarts} times, {self.max_restarts} are allowed: "
         said += f"most often in pod {worst.name}" + (f" ({worst.last_exit})" if worst.last_exit else "")
         said += f"; {looping} of {len(self.pods.canary)} pods in {_CRASHING}" if looping else ""
         if crashed := self._stable_crashes():
-            # What both versions need may be broken: that is not the canary's fault.
+            # What both versions need may be broken, or was: that is not the canary's fault.
+            if not looping and self._last_crash() < self.pods.at - _TOGETHER:
+                return None
             return Finding(HoldReason.ENVIRONMENT_UNHEALTHY, f"{said}; stable crashes too, in pod {crashed}")
         return Finding(AbortReason.CANARY_UNHEALTHY, said)
 
     def _stable_crashes(self) -> str:
-        """The name of a pod of stable that has crashed since the canary began, "" where none has."""
+        """The name of a pod of stable that has crashed since the canary began and about when it did, "" for none."""
         begun = min((pod.started for pod in self.pods.canary if pod.started is not None), default=math.inf)
+        since = begun if math.isinf(self._last_crash()) else max(begun, self._last_crash() - _TOGETHER)
         crashed = (
-            pod for pod in self.pods.stable if pod.reason == _CRASHING or max(pod.restarts, default=0.0) >= begun
+            pod for pod in self.pods.stable if pod.reason == _CRASHING or (pod.last_restart or -math.inf) >= since
         )
         return next((pod.name for pod in crashed), "")
+
+    def _last_crash(self) -> float:
+        """When a container of the canary was last started again, Unix seconds; infinity if nobody knows."""
+        known = (pod.last_restart for pod in self.pods.canary if pod.last_restart is not None)
+        return max(known, default=math.inf)
 
 
 def looks(ground: Ground) -> Sequence[Look]:
