@@ -82,7 +82,10 @@ class _Data(msgspec.Struct, gc=False):
 
 
 class _Success(msgspec.Struct, gc=False):
-    """What almost every long answer looks like: raw samples of counters, and nothing to remark."""
+    """What almost every long answer looks like: raw samples of counters, and nothing to remark.
+
+    What is text here can be encoded: half a surrogate pair is malformed to msgspec.
+    """
 
     status: Literal["success"]
     data: _Data
@@ -339,21 +342,22 @@ def _value(text: str) -> float:
 
 
 def _metrics(elements: list[Element]) -> list[Element]:
-    return [_mapping(element.get("metric"), "metric") for element in elements]
-
-
-def _labels_of(metrics: Sequence[dict[str, Any]]) -> list[Labels]:
-    # Series of one metric have the same names, and servers mostly sort them.
-    names = {*map(tuple, metrics)}
+    metrics = [_mapping(element.get("metric"), "metric") for element in elements]
     try:
-        text = "".join(chain(*names, chain.from_iterable(map(dict.values, metrics))))
+        text = "".join(chain.from_iterable(chain(metric, metric.values()) for metric in metrics))
     except TypeError as error:
         raise _UnreadableError("a label is not text") from error
     # JSON can spell half a surrogate pair, which no later writer (status, log, journal) could encode.
     if not (text.isascii() or is_encodable(text)):
         raise _UnreadableError("a label is not text")
+    return metrics
+
+
+def _labels_of(metrics: Sequence[dict[str, str]]) -> list[Labels]:
     labels = map(dict.items, metrics)
-    are_sorted = all([*each] == sorted(each) for each in names)
+    # Series of one metric have the same names, and servers sort them.
+    names = [*metrics[0]] if metrics else []
+    are_sorted = names == sorted(names) and [*chain.from_iterable(metrics)] == names * len(metrics)
     return [*map(tuple, labels if are_sorted else map(sorted, labels))]
 
 
