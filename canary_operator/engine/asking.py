@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from canary_operator.model.decision import Snapshot
+from canary_operator.model.policy import SLOPolicySpec
 from canary_operator.model.rollout import Analysis, Place, StepKind, TemplateRef
 
 VERDICT_PATH = "/v1/verdict"
@@ -19,6 +20,22 @@ def asks(snapshot: Snapshot) -> bool:
     """Whether the strategy has an analysis that asks, in progress or not."""
     rollout = snapshot.rollout
     return any(_asks(snapshot, each) for each in (*rollout.analyses, *filter(None, (rollout.post_promotion,))))
+
+
+def mistake(snapshot: Snapshot) -> str:
+    """What is wrong where an analysis asks and nothing is named that judges, empty if nothing is.
+
+    What asks is a template of the strategy, so those cannot be what judges unless an annotation says which.
+    """
+    policies = [snapshot.policies.get(name) for name in snapshot.opt_in.policies]
+    # A policy that is missing or cannot be read is a mistake of its own.
+    judges = any(not isinstance(policy, SLOPolicySpec) or policy.objectives for policy in policies)
+    if judges or snapshot.opt_in.templates is not None or not asks(snapshot):
+        return ""
+    return (
+        "an analysis asks for the verdict and nothing is named that judges: name an SLOPolicy with objectives in the "
+        "annotation canary-operator.io/slo-policy, or AnalysisTemplates in canary-operator.io/analysis-templates"
+    )
 
 
 def asked_by(snapshot: Snapshot) -> str:

@@ -13,6 +13,7 @@ from tests.builders import (
     GOOD,
     STABLE,
     T0,
+    TEMPLATES,
     UID,
     a_blue_green,
     a_metric,
@@ -190,6 +191,15 @@ def test_without_an_analysis_that_asks_nothing_is_gated():
         "the strategy has no pause step to hold at",
     )
     assert ask(world) == ("wait", "NotGated")
+
+
+def test_what_asks_is_no_judge_so_one_must_be_named():
+    world = a_world().annotate(TEMPLATES, None).release().until(20)
+
+    assert ask(world) == ("wait", "ConfigurationError")
+    assert "nothing is named that judges: name an SLOPolicy" in world.status.message
+    world.annotate(TEMPLATES, "errors").until(60)
+    assert ask(world) == ("pass", "ConditionsMet")
 
 
 def test_beside_pauses_a_background_analysis_is_told_of_a_bad_canary_and_changes_nothing_else():
