@@ -262,15 +262,19 @@ def _folded(plan: Plan, option: Option, selections: Mapping[Arm, Selection], rea
 
 
 def _missing(plan: Plan, option: Option, selections: Mapping[Arm, Selection], *, running: bool | None) -> Absent | None:
-    canary = selections[Arm.CANARY]
+    canary, metric = selections[Arm.CANARY], rendered(option.way.selectors[0], option.candidate.canary)
     absent = presence.absent(
         canary,
         selections[Arm.STABLE] if plan.compares else None,
         canary_running=running,
-        metric=rendered(option.way.selectors[0], option.candidate.canary),
+        metric=metric,
     )
-    if absent is not None and _is_young(plan) and not canary.counters:
+    if absent is None or canary.counters:
+        return absent
+    if _is_young(plan):
         return Absent(HoldReason.COLLECTING, "the canary has no series yet")
+    if plan.snapshot.rollout.weight == 0 and selections[Arm.STABLE].counters:
+        return Absent(absent.reason, f"the canary's weight is 0, and it has no series of {metric}")
     return absent
 
 
@@ -288,13 +292,16 @@ def _stale(plan: Plan, selections: Mapping[Arm, Selection], folded: Folded) -> A
 
 
 def _usual(plan: Plan, folded: Folded) -> float:
-    """Requests a second that the canary should get: as so far; without any, its weight's part of stable's."""
+    """Requests a second that the canary should get: as so far, or its weight's part of stable's where that is less."""
     state, weight = folded.state, plan.snapshot.rollout.weight
     seconds = max(((state.watermark_ms or state.start_ms) - state.start_ms) / 1000, plan.rules.tick_seconds)
-    if state.canary.tally.total:
-        return state.canary.tally.total / seconds
-    share = (weight or 0) / plan.snapshot.rollout.routing.full_weight * plan.policy.guards.min_share_of_weight
-    return state.stable.tally.total / seconds * share / (1 - share)
+    so_far, beside = (each.tally.total / seconds for each in (state.canary, state.stable))
+    if weight is None or not plan.compares:
+        return so_far
+    share = weight / plan.snapshot.rollout.routing.full_weight * plan.policy.guards.min_share_of_weight
+    part = beside * share / (1 - share)
+    # The weight may have been more until now.
+    return min(so_far, part) if so_far else part
 
 
 def _epoch(plan: Plan, option: Option) -> Epoch:

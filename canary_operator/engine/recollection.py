@@ -4,6 +4,7 @@ Law: pure. What is written reads back equal; what cannot be read is forgotten wh
 """
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass, field, replace
 from typing import Any
@@ -173,7 +174,7 @@ def load(text: str) -> Recollection | None:
     """What ``dump`` wrote; None where it cannot be read, by hand or by a newer operator."""
     try:
         return _load(json.loads(text))
-    except (ValueError, KeyError, TypeError, ConfigurationError):
+    except (ValueError, LookupError, TypeError, AttributeError, OverflowError, ConfigurationError):
         return None
 
 
@@ -181,25 +182,39 @@ def _load(stored: Mapping[str, Any]) -> Recollection:
     chosen, weight, absent = stored["chosen"], stored["weight"], stored["absent"]
     spread, ranking = stored["dispersion"], stored["ranking"]
     return Recollection(
-        since=float(stored["since"]),
+        since=_number(stored["since"]),
         counts=counts_json.load(stored["counts"]),
         evidence=stats_json.load(stored["evidence"]),
         hard=stats_json.load(stored["hard"]),
         shares=_load_shares(stored["shares"]),
         chosen=None if chosen is None else Chosen(str(chosen[0]), int(chosen[1])),
-        weight=None if weight is None else Weight(weight[0], float(weight[1])),
-        warm_from=stored["warmFrom"],
+        weight=None if weight is None else Weight(weight[0], _number(weight[1])),
+        warm_from=_optional(stored["warmFrom"]),
         dispersion=None if spread is None else _load_dispersion(*spread),
         ranking=None if ranking is None else _load_ranking(ranking),
         strata={str(name): stats_json.load(each) for name, each in stored["strata"].items()},
-        asked_at=stored["askedAt"],
+        asked_at=_optional(stored["askedAt"]),
         absent=None if absent is None else Absent(HoldReason(absent[0]), str(absent[1])),
-        alone_since=None if (alone := stored["aloneSince"]) is None else float(alone),
+        alone_since=_optional(stored["aloneSince"]),
     )
 
 
+def _number(value: Any) -> float:
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError("a stored number is not finite")
+    return number
+
+
+def _optional(value: Any) -> float | None:
+    return None if value is None else _number(value)
+
+
 def _load_dispersion(phi: Any, burst: Any, requests: Any, ratio: Any, strata: Any) -> Dispersion:
-    return Dispersion(float(phi), float(burst), float(requests), float(ratio), tuple(map(str, strata)))
+    spread = Dispersion(*map(_number, (phi, burst, requests, ratio)), tuple(map(str, strata)))
+    if not (spread.phi >= 1 and spread.requests >= 0 and 0 <= spread.ratio <= 1):
+        raise ValueError("the stored dispersion is none")
+    return spread
 
 
 def _dump_ranking(ranking: Ranking) -> Mapping[str, Any]:

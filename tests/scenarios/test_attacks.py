@@ -1,5 +1,6 @@
 """Releases that something around them spoils: each was once judged wrongly."""
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -169,3 +170,36 @@ def test_a_definition_that_cannot_be_read_for_a_moment_loses_no_evidence():
 
     assert held == ("Hold", "NoData")
     assert world.status.requests > before > 0
+
+
+def test_fewer_requests_at_a_lower_weight_are_no_missing_traffic():
+    fleet = Fleet(canary(rate_at=lambda at: 4.0 if at < 200 else 0.1), stable(rate=4.0), seed=3)
+    world = a_world(fleet, steps=(set_weight(50), pause("180s"), set_weight(2), pause())).release()
+
+    world.until(600)
+
+    assert "NoTraffic" not in {reason for _, _, reason in world.verdicts}
+
+
+def test_a_canary_without_weight_is_not_said_to_be_down():
+    world = a_world(Fleet(canary(rate=0.0), stable()), steps=(set_weight(0), pause())).release()
+
+    world.until(120)
+
+    assert world.verdict == ("Hold", "NoData")
+    assert "the canary's weight is 0" in world.status.message
+
+
+SPOILT = [("chosen", []), ("weight", []), ("strata", []), ("absent", []), ("askedAt", "x"), ("warmFrom", [])]
+
+
+@pytest.mark.parametrize(("field", "value"), [*SPOILT, ("dispersion", [0, 0, 0, 0, []]), ("since", 1e400)])
+def test_a_memory_that_cannot_be_read_is_forgotten_and_stops_nothing(field, value):
+    world = a_world(steps=HELD).release().until(100)
+    (evidence,) = world.status.evidence
+    spoilt = evidence.model_copy(update={"memory": json.dumps(json.loads(evidence.memory) | {field: value})})
+    world.memory = world.status.model_copy(update={"evidence": (spoilt,)}).model_dump_json(by_alias=True)
+
+    world.until(130)
+
+    assert world.verdict == ("Hold", "Collecting")
