@@ -108,6 +108,23 @@ def test_a_canary_whose_containers_crash_is_aborted_and_the_message_names_the_po
     assert "OOMKilled" in gate["message"]
 
 
+def test_a_canary_that_crashes_before_its_first_pause_is_aborted_there(stage: Stage) -> None:
+    gated_by(stage)
+    stage.operator()
+    # A pod that starts again and again never lets Argo reach the pause.
+    stage.patch({"spec": {"minReadySeconds": 300}})
+    stage.release()
+    stage.until(lambda: pods_with(stage, V2) and "containerStatuses" in pods_with(stage, V2)[0]["status"], "its pod")
+
+    name = crash(stage, V2, times=4)
+
+    stage.until(lambda: stage.status().get("abort"), "the abort", timeout=40)
+    gate = ended(stage)
+    assert (gate["verdict"], gate["reason"], gate["endedBy"]) == ("Abort", "CanaryUnhealthy", "Gate")
+    assert gate["message"].startswith("aborted at step 0/2")
+    assert name in gate["message"]
+
+
 def test_a_canary_whose_node_is_drained_is_not_blamed_for_it(stage: Stage) -> None:
     gated_by(stage, steps=INDEFINITE)
     stage.operator()
