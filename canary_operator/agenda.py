@@ -62,22 +62,22 @@ class Agenda:
 
     async def run(self) -> None:
         """Look at what is due, until ``stop``."""
-        async with asyncio.TaskGroup() as workers:
-            for _ in range(self._workers):
-                workers.create_task(self._work())
+        # One waits for all: hundreds of workers that wake up at every change would cost more than what they look at.
+        async with asyncio.TaskGroup() as looks:
+            while not self._stopping:
+                ref = None if self._is_full() else self._next()
+                if ref is None:
+                    await self._wait()
+                else:
+                    looks.create_task(self._do(ref))
 
     def stop(self) -> None:
         """Begin nothing new; what is under way is finished."""
         self._stopping = True
         self._changed.set()
 
-    async def _work(self) -> None:
-        while not self._stopping:
-            ref = self._next()
-            if ref is None:
-                await self._wait()
-                continue
-            await self._do(ref)
+    def _is_full(self) -> bool:
+        return len(self._busy) >= self._workers
 
     def _next(self) -> RolloutRef | None:
         """Take the Rollout that is due for longest and not looked at already."""
@@ -95,11 +95,14 @@ class Agenda:
             break
         for entry in passed_over:
             heapq.heappush(self._heap, entry)
+        if found is not None:
+            del self._due[found]
+            self._busy.add(found)
         return found
 
     async def _wait(self) -> None:
         self._changed.clear()
-        idle = [due for due, _, ref in self._heap if ref not in self._busy]
+        idle = [] if self._is_full() else [due for due, _, ref in self._heap if ref not in self._busy]
         timeout = None if not idle else max(0.0, min(idle) - self._clock())
         try:
             async with asyncio.timeout(timeout):
@@ -108,8 +111,6 @@ class Agenda:
             return
 
     async def _do(self, ref: RolloutRef) -> None:
-        del self._due[ref]
-        self._busy.add(ref)
         try:
             again = await self._look(ref)
             self._failures.pop(ref, None)
