@@ -33,6 +33,8 @@ from canary_operator.counting.tallies import (
 from canary_operator.model.samples import Absent
 from canary_operator.model.verdict import HoldReason
 
+# A counter that was silent for so long is forgotten where there are more than can be remembered: its process is gone.
+_FORGOTTEN_AFTER_MS = 900_000
 # Kubernetes cuts its times to seconds: what happened "at 12:00:05" happened before 12:00:06.
 _KUBERNETES_RESOLUTION_MS = 1000
 
@@ -94,6 +96,7 @@ def fold(state: State, reading: Reading, epoch: Epoch, rules: Rules) -> Folded |
     Returns: the next state and the closed ticks; or an Absent: ROUTING_MISMATCH if the arms share a counter,
     CONFIGURATION_ERROR if there are more counters than can be remembered. The state then stays what it was.
     """
+    state = _roomy(state, reading, rules)
     refused = _refused(state, reading, rules)
     if refused is not None:
         return refused
@@ -119,6 +122,23 @@ class _Taking:
     span: _Span
     rules: Rules
     patience_ms: int | None
+
+
+def _roomy(state: State, reading: Reading, rules: Rules) -> State:
+    """The state with room for what is alive: pods come and go while a release runs for hours."""
+    live = {counter.key for selection in reading.arms.values() for counter in selection.counters}
+    if len(live | state.cursors.keys()) <= rules.max_series:
+        return state
+    since, seen = milliseconds(reading.until) - _FORGOTTEN_AFTER_MS, _seen(reading)
+    return replace(
+        state,
+        cursors={key: each for key, each in state.cursors.items() if key in live or each.at_ms >= since},
+        targets={key: each for key, each in state.targets.items() if key in seen or each.last_ms >= since},
+    )
+
+
+def _seen(reading: Reading) -> set[str]:
+    return {target for selection in reading.arms.values() for target in selection.scrapes}
 
 
 def _refused(state: State, reading: Reading, rules: Rules) -> Absent | None:

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from canary_operator.counting import folding, watermark
-from canary_operator.counting.tallies import Arm, Epoch, Folded, Pod, Reading, Rules, Tally
+from canary_operator.counting.tallies import Arm, Cursor, Epoch, Folded, Pod, Reading, Rules, Tally
 from canary_operator.model.samples import Absent, Answer, ResultKind, Sample, Series
 from canary_operator.model.verdict import HoldReason
 from tests.counting.looking import ERRORS, SLOW, one_way
@@ -281,6 +281,16 @@ def test_more_series_than_can_be_remembered_are_refused():
     assert answer == Absent(
         HoldReason.CONFIGURATION_ERROR, "6 series are more than 5 that can be counted: narrow the selectors"
     )
+
+
+def test_counters_of_pods_that_are_long_gone_make_room_where_there_is_none():
+    gone = {f"gone-{number}": Cursor(0, 1, 0) for number in range(5)}
+    state = dataclasses.replace(folding.begin(Epoch(START)), cursors=gone)
+
+    answer = folded(matrix(series("0 0 0 0 1")), state=state, rules=Rules(max_series=5))
+
+    assert isinstance(answer, Folded)
+    assert not gone.keys() & answer.state.cursors.keys()
 
 
 def test_a_new_epoch_keeps_what_it_knows_as_bases():
