@@ -17,7 +17,7 @@ import requests
 import yaml
 
 from tests.e2e.routing import blue_green, selected
-from tests.e2e.scenes import ended, traffic
+from tests.e2e.scenes import WITH_POLICY, ended, traffic
 from tests.e2e.stage import ARGO, V2, Operator, Stage, free_port
 from tests.e2e.telemetryproxy import TelemetryProxy
 
@@ -27,6 +27,9 @@ EXAMPLES = ROOT / "examples/native-analysis"
 SERVICE = "http://canary-operator.canary-operator:8080"
 TOKEN = "a-token-that-argo-sends"
 QUICK = {"interval": "1s"}
+RATIO = {"bad": 'http_requests_total{status=~"5.."}', "total": "http_requests_total"}
+AVAILABILITY = {"name": "availability", "objective": "99", "indicator": {"ratio": RATIO}}
+QUICK_OBJECTIVES = {"warmUp": "0s", "settle": "0s"}
 
 
 class Native:
@@ -184,6 +187,25 @@ def test_a_bad_canary_is_aborted_by_argo_with_the_gates_reason(native: Native, s
     assert native.result()["phase"] == "Failed"
     assert (native.heard()[-1]["verdict"], native.heard()[-1]["reason"]) == ("fail", "ConditionsFailed")
     assert TOKEN not in json.dumps(native.runs())
+
+
+def test_a_release_that_is_retried_is_judged_anew_and_not_by_what_was_said_before(native: Native, stage: Stage) -> None:
+    native.templates(**QUICK)
+    native.rollout({"setWeight": 50}, {"analysis": native.analysis()})
+    native.operator()
+    stage.release(errors=0.5)
+    stage.until(lambda: stage.status().get("abortedAt"), "the abort")
+    ended(stage)
+    assert native.ask()["reason"] == "Ended"
+
+    stage.lab.world.set_behaviour(stage.namespace, "web", V2, error_ratio=0.0)
+    served = f'increase(http_requests_total{{namespace="{stage.namespace}",status=~"5.."}}[5s]) > 0'
+    stage.until(lambda: not stage.lab.prometheus.query(served), "its old errors to leave the window")
+    stage.argo("retry", "rollout", "web")
+
+    stage.until(lambda: stage.is_promoted(image=V2), "the promotion")
+    assert (ended(stage)["verdict"], len(native.runs())) == ("Promote", 2)
+    assert [each["verdict"] for each in native.heard()].count("fail") == 0
 
 
 def test_an_outage_of_prometheus_is_waited_for_and_never_aborts(
@@ -397,3 +419,47 @@ def test_without_that_right_a_gate_that_enforces_says_that_it_may_not(
     stage.until(lambda: (stage.gate().get("lastAction") or {}).get("outcome") == "Refused", "the refusal")
     assert 'cannot patch resource "rollouts/status"' in stage.gate()["lastAction"]["message"]
     assert stage.step() == 1
+
+
+def by_objective(native: Native, canary: Mapping[str, Any]) -> None:
+    """A gate that observes, judged by counts and no template."""
+    native.stage.policy(objectives=[AVAILABILITY], timing=QUICK_OBJECTIVES)
+    annotations = {"canary-operator.io/gate": "observe", **WITH_POLICY}
+    native.stage.rollout(gate=None, annotations=annotations, strategy={"canary": canary})
+
+
+def test_an_objective_is_shown_at_each_steps_own_weight(native: Native, stage: Stage) -> None:
+    native.templates(**QUICK, count=600, inconclusiveLimit=600)
+    asked = {"analysis": native.analysis()}
+    by_objective(native, {"steps": [{"setWeight": 50}, asked, {"setWeight": 75}, asked]})
+    before = managers(stage)
+    native.operator(evaluation_interval="5s")
+
+    stage.release()
+
+    stage.until(lambda: stage.is_promoted(image=V2), "the promotion at two weights", timeout=300)
+    gate = ended(stage)
+    assert (gate["verdict"], gate["reason"], gate["endedBy"]) == ("Promote", "EvidenceSufficient", "Gate")
+    passed = [native.heard(index)[-1] for index in (0, 1)]
+    assert [(each["verdict"], each["reason"], each["step"]) for each in passed] == [
+        ("pass", "EvidenceSufficient", "1/4"),
+        ("pass", "EvidenceSufficient", "3/4"),
+    ]
+    assert passed[1]["evidence"][0]["canary"]["total"] > passed[0]["evidence"][0]["canary"]["total"] > 100
+    assert [len(native.heard(index)) > 1 for index in (0, 1)] == [True, True], "each weight had to be shown anew"
+    assert managers(stage) == before
+
+
+def test_a_regression_that_counts_show_fails_the_step_and_the_analysis_beside_it(native: Native, stage: Stage) -> None:
+    native.templates(**QUICK, count=600, inconclusiveLimit=600)
+    steps = [{"setWeight": 50}, {"analysis": native.analysis()}]
+    by_objective(native, {"analysis": native.analysis("canary-operator-watch"), "steps": steps})
+    native.operator(evaluation_interval="5s")
+
+    stage.release(errors=0.1)
+
+    stage.until(lambda: stage.status().get("abortedAt"), "the abort", timeout=120)
+    gate = ended(stage)
+    assert (gate["verdict"], gate["reason"], gate["endedBy"]) == ("Abort", "CanaryRegression", "Gate")
+    assert "on stable" in gate["message"]
+    assert stage.actions() == []
