@@ -73,6 +73,13 @@ def test_a_full_file_is_read_with_durations_in_seconds(file):
     assert settings.web.port == 8081
 
 
+def test_the_verdict_is_served_to_nobody_unless_a_token_is_named(file):
+    named = load_settings(file("web: {port: 8081, verdict: {tokenFile: /etc/verdict/token}}\n")).web
+
+    assert load_settings(None).web.verdict.token_file is None
+    assert (named.port, str(named.verdict.token_file)) == (8081, "/etc/verdict/token")
+
+
 def test_a_provider_is_prometheus_and_shared_unless_told_otherwise(file):
     providers = load_settings(
         file(
