@@ -25,14 +25,14 @@ def absent(canary: Selection, stable: Selection | None, *, canary_running: bool 
         metric: the selector, for the sentence.
     """
     if stable is not None and not stable.counters:
-        return Absent(HoldReason.NO_DATA, f"stable has no series of {metric}")
+        return Absent(HoldReason.NO_DATA, f"stable has no series beside the canary's {metric}")
     if canary.counters:
         return None
     if stable is not None and canary_running:
         return Absent(
             HoldReason.NO_TRAFFIC,
-            f"stable has series of {metric}, and the running canary has none: "
-            "it gets no requests, or its version calls the metric otherwise",
+            f"the running canary has no series of {metric}, and stable has its own: the canary gets no requests, or "
+            "its version has renamed the metric",
         )
     why = "is not up" if canary_running is False else "may not be up"
     return Absent(HoldReason.NO_DATA, f"the canary has no series of {metric} and {why}")

@@ -44,7 +44,7 @@ def compared(state: State, rules: Rules, parts: Mapping[str, State], late: Count
             together do not show it.
     """
     said = versions(state, rules)
-    if (state.canary.ratio or 0.0) <= rules.allowed < (late.ratio or 0.0):
+    if (state.canary.ratio or 0.0) <= rules.allowed and rules.rejected < (late.ratio or 0.0):
         said += f", and {late.bad:,} of the canary's last {late.total:,} ({percent(late.ratio or 0.0)})"
     said += f"; the objective allows {percent(rules.allowed)}"
     if rules.compares and parts:
@@ -66,12 +66,12 @@ def _short(number: float) -> str:
     return f"{number:.1f}" if number < 9.95 else f"{number:.0f}"
 
 
-def lacking(report: Report, state: State, rules: Rules, eta: float | None) -> str:
+def lacking(report: Report, state: State, rules: Rules, when: str) -> str:
     """What a promotion still takes, and what would have been seen by now.
 
     Args:
 
-        eta: seconds until the requests that are needed have come; None where nobody knows.
+        when: the requests that are needed will have come, a clause; empty where nobody knows.
     """
     needed = report.likely_to_promote
     if report.evidence.promotion >= rules.risk.promote_at:
@@ -79,7 +79,6 @@ def lacking(report: Report, state: State, rules: Rules, eta: float | None) -> st
     elif needed is None:
         said = f"at this ratio it will not be shown to be under {percent(rules.rejected)}"
     else:
-        when = f", expected in {durations.format_duration(eta)}" if eta is not None else ""
         said = f"about {needed:,} more requests would show that it is under {percent(rules.rejected)}{when}"
     if report.detectable is not None and report.detectable > (state.canary.ratio or 0.0):
         said += f"; {percent(report.detectable)} bad would have been seen by now"

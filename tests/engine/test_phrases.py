@@ -100,6 +100,7 @@ def test_parts_are_not_compared_where_stable_has_no_requests():
         ((17, 3440), Count(16, 70), True),
         ((17, 3440), Count(0, 70), False),
         ((17, 3440), NONE, False),
+        ((17, 3440), Count(1, 70), False),
         ((170, 3440), Count(16, 70), False),
     ],
 )
@@ -109,15 +110,15 @@ def test_a_fault_that_all_requests_together_do_not_show_is_told_by_the_last_of_t
     assert (", and 16 of the canary's last 70 (23 %); the objective allows 1 %" in said) is told
 
 
-def lacking(state: State, eta: float | None = None) -> str:
+def lacking(state: State, when: str = "") -> str:
     report = judge({"availability": Objective(state, BUDGET)}).reports["availability"]
-    return phrases.lacking(report, state, BUDGET, eta)
+    return phrases.lacking(report, state, BUDGET, when)
 
 
 def test_requests_that_are_missing_are_counted_and_it_is_said_when_they_are_expected():
-    said = lacking(seen((0, 10), (0, 10)), eta=90.0)
+    said = lacking(seen((0, 100), (0, 100)), when=", expected in 1 min 30 s")
 
-    assert said.startswith("about 157 more requests would show that it is under 2 %, expected in 1 min 30 s")
+    assert said.startswith("about 114 more requests would show that it is under 2 %, expected in 1 min 30 s; ")
 
 
 def test_enough_requests_that_came_too_fast_are_said_to_be_enough_soon():

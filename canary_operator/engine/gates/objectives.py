@@ -32,6 +32,7 @@ from canary_operator.stats.tallying import Count, Rules
 
 # A rate that is measured over less says little about when something will be shown.
 _RATE_SECONDS = 30.0
+_FULL = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +214,6 @@ def _weighed(item: Item, found: Counted) -> Recollection:
     # A scrape brings what came since the one before it.
     brought = max(item.plan.rules.tick_seconds, (found.folded.state.interval_ms or 0) / 1000)
     scale = Scale(item.plan.policy, item.rules, brought, expected if item.rules.compares else None)
-    known = recollection.comparing(known, item.plan.at, compares=item.rules.compares)
     return weighing.weigh(known, found.folded.ticks, scale)
 
 
@@ -298,7 +298,9 @@ def _verdict(learnt: tuple[Learnt, ...], judgement: Judgement, ground: Ground) -
         case _ if not _is_warm(learnt, ground):
             return Finding(HoldReason.WARM_UP, _warming(learnt, ground))
         case judging.EnvironmentUnhealthy(names):
-            return Finding(HoldReason.ENVIRONMENT_UNHEALTHY, f"stable fails too: {_told(by_name, names)}")
+            return Finding(
+                HoldReason.ENVIRONMENT_UNHEALTHY, f"stable itself is outside its objective: {_told(by_name, names)}"
+            )
         case judging.Drifting(names):
             return Finding(HoldReason.DRIFTING, f"the canary looks worse than stable: {_told(by_name, names)}")
         case judging.Promote():
@@ -327,10 +329,12 @@ def _undecided(lacking: list[Learnt], judgement: Judgement, ground: Ground) -> F
     for each in lacking:
         report = judgement.reports[each.item.name]
         eta = _eta(each, report, ground)
+        late = None if eta is None else _later_than_held(each, eta, ground)
+        when = "" if eta is None else f", expected in {durations.format_duration(eta)}{late or ''}"
         alone = phrases.versions(each.state, replace(each.item.rules, compares=False))
-        sentence = f"{each.item.name}: {alone}; {phrases.lacking(report, each.state, each.item.rules, eta)}"
-        if eta is not None and (more := _weight_needed(each, eta, ground)) is not None:
-            slow.append(sentence + more)
+        sentence = f"{each.item.name}: {alone}; {phrases.lacking(report, each.state, each.item.rules, when)}"
+        if late is not None:
+            slow.append(sentence)
         said.append(sentence)
     return Finding(HoldReason.LOW_TRAFFIC, "; ".join(slow)) if slow else Finding(HoldReason.COLLECTING, "; ".join(said))
 
@@ -357,18 +361,19 @@ def _rate(learnt: Learnt, ground: Ground) -> float | None:
     return known.counts.stable.tally.total / seconds * part / (1 - part) or None
 
 
-def _weight_needed(learnt: Learnt, eta: float, ground: Ground) -> str | None:
+def _later_than_held(learnt: Learnt, eta: float, ground: Ground) -> str | None:
     """What to say where it takes longer than the pause is held; None where it does not."""
     if ground.at is None:
         return None
     left = ground.at.user_start + ground.policy.timing.max_hold - ground.now
     if eta <= left:
         return None
-    length = durations.format_duration(ground.policy.timing.max_hold)
+    late = f", later than maxHold of {durations.format_duration(ground.policy.timing.max_hold)}"
     weight = learnt.item.plan.weight
-    if weight is None or left <= 0 or weight * eta / left > 100:
-        return f", later than maxHold of {length}; no weight would be enough"
-    return f", later than maxHold of {length}; a weight of {math.ceil(weight * eta / left)} % would be enough"
+    if weight is None or left <= 0:
+        return late
+    needed = math.ceil(weight * eta / left)
+    return f"{late}, at a weight of {needed} % before it" if needed <= _FULL else f"{late} at any weight"
 
 
 def _evidence(learnt: Learnt, judgement: Judgement | None, ground: Ground) -> Evidence:
