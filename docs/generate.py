@@ -1,15 +1,19 @@
-"""Writes docs/reasons.md from the tables that decide.
+"""Writes docs/reasons.md, and the table of docs/argo.md, from the tables that decide.
 
-Law: sentences for people stand here, order and membership come from canary_operator.engine.tables.
+Law: sentences for people stand here or in the table itself; order and membership come from
+canary_operator.engine.tables and canary_operator.conditions.differences.
 """
 
 import sys
 from pathlib import Path
 
+from canary_operator.conditions.differences import TABLE, Difference
 from canary_operator.engine import tables
 from canary_operator.model.verdict import AbortReason, HoldReason, PromoteReason, Reason
 
 TARGET = Path(__file__).with_name("reasons.md")
+ARGO = Path(__file__).with_name("argo.md")
+BEGIN, END = "<!-- differences: written by docs/generate.py -->\n", "<!-- end of differences -->\n"
 
 PROMOTE = {
     PromoteReason.OVERRIDE: "a person said so in `spec.override` of the CanaryGate",
@@ -40,7 +44,8 @@ HOLD = {
     HoldReason.NO_TRAFFIC: "the canary serves and has weight, stable has requests, and the canary has none",
     HoldReason.ENVIRONMENT_UNHEALTHY: "stable is outside the objective as well, or crashes as well",
     HoldReason.DRIFTING: "the canary looks worse than stable, and it is not shown to be outside its objective",
-    HoldReason.LOW_TRAFFIC: "at the present rate the evidence would not suffice before `maxHold` is over",
+    HoldReason.LOW_TRAFFIC: "at the present rate the evidence would not suffice before `maxHold` is over; or a "
+    "ratio of a template is over so few requests that they could not have shown a breach",
     HoldReason.INCONCLUSIVE: "a metric exceeded its `inconclusiveLimit`, or Argo's own analysis is inconclusive",
     HoldReason.MAX_HOLD: "`maxHold` is over; the message keeps the reason before it",
     HoldReason.WARM_UP: "`warmUp` is not over",
@@ -107,7 +112,28 @@ def _promotable() -> str:
     )
 
 
+def differences() -> str:
+    """Return docs/argo.md with its table."""
+    before, _, rest = ARGO.read_text().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    head = ["| situation | Argo | here | why | with `compatibility: argo` |", "|---|---|---|---|---|"]
+    table = "\n".join([*head, *map(_difference, TABLE)])
+    return f"{before}{BEGIN}\n{table}\n\n{END}{after}"
+
+
+def _difference(row: Difference) -> str:
+    cells = (row.situation.value, row.argo, row.here, row.why, "as Argo" if row.to_the_letter else "as here")
+    return f"| {' | '.join(cells)} |"
+
+
+def written() -> dict[Path, str]:
+    """Return every page that is written here, and its text."""
+    return {TARGET: page(), ARGO: differences()}
+
+
 if __name__ == "__main__":
     if sys.argv[1:] == ["--check"]:
-        sys.exit(0 if TARGET.read_text() == page() else f"{TARGET} is not what docs/generate.py writes")
-    TARGET.write_text(page())
+        wrong = [str(path) for path, text in written().items() if path.read_text() != text]
+        sys.exit(f"not what docs/generate.py writes: {', '.join(wrong)}" if wrong else 0)
+    for path, text in written().items():
+        path.write_text(text)

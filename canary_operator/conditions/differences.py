@@ -10,18 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from canary_operator.conditions import expression
+from canary_operator.conditions.dialects import Dialect as Dialect
 from canary_operator.conditions.expression import Condition
 from canary_operator.model import samples
 from canary_operator.model.verdict import HoldReason
 
 MAX_LABEL_NAMES = 5
-
-
-class Dialect(enum.Enum):
-    """Whose rules apply, in the words of ``SLOPolicy.spec.compatibility``."""
-
-    SAFE = "safe"
-    ARGO = "argo"
 
 
 class Situation(enum.Enum):
@@ -52,6 +46,7 @@ class Situation(enum.Enum):
     HIDDEN_ARGUMENT = "an argument from a Secret"
     CREDENTIALS = "a template's own headers, credentials, `insecure`"
     OTHER_PROVIDER = "another provider than Prometheus"
+    RANGE = "a range query"
     CYCLE = "templates that name each other in a circle"
 
 
@@ -241,6 +236,12 @@ TABLE = (
         "nothing judges",
     ),
     Difference(
+        Situation.FEW_REQUESTS,
+        "as the condition says",
+        "`LowTraffic`, holds until ln(1/falsePromotion)/limit requests were looked at",
+        "no error among ten requests says little of a limit of 1 %",
+    ),
+    Difference(
         Situation.INCONCLUSIVE,
         "pauses until a person promotes",
         "`Inconclusive`, holds while it lasts",
@@ -294,6 +295,13 @@ TABLE = (
         "asked",
         "`ConfigurationError`, holds",
         "only Prometheus is asked here; Argo's own analysis can go on asking others",
+        to_the_letter=False,
+    ),
+    Difference(
+        Situation.RANGE,
+        "evaluated at its start and at every step after it",
+        "evaluated at whole multiples of the step, as a subquery",
+        "a look that is repeated after a restart sees the same values",
         to_the_letter=False,
     ),
     Difference(

@@ -31,6 +31,10 @@ class MetricPhase(enum.Enum):
         return self not in (MetricPhase.PENDING, MetricPhase.RUNNING)
 
 
+UNWELL = (MetricPhase.FAILED, MetricPhase.ERROR, MetricPhase.INCONCLUSIVE)
+"""What ends a run in Argo, where it is the phase of a metric that counts."""
+
+
 @dataclass(frozen=True, slots=True)
 class Counters:
     """What was measured so far.

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from canary_operator import errors
 from canary_operator.conditions import expression
+from canary_operator.conditions.ranges import Range, parse_range
 from canary_operator.model.durations import parse_duration
 
 DEFAULT_TIMEOUT_SECONDS = 30.0
@@ -28,7 +29,6 @@ METRIC_FIELDS = frozenset(
 PROMETHEUS_FIELDS = frozenset(("address", "query", "timeout", "insecure", "headers", "authentication", "rangeQuery"))
 # Field -> why a value other than an empty one is refused.
 REFUSED = {
-    "rangeQuery": "only instant queries are supported",
     "authentication": "credentials belong to the operator's own providers",
     "headers": "headers belong to the operator's own providers",
     "insecure": "TLS is always verified; a CA belongs to the operator's own providers",
@@ -89,6 +89,8 @@ class MetricSpec:
         address: base URL of the Prometheus the template names, "" for none.
 
         timeout_seconds: of one query.
+
+        span: the range over which the query is asked, None for an instant.
     """
 
     name: str
@@ -98,6 +100,21 @@ class MetricSpec:
     limits: Limits
     address: str = ""
     timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
+    span: Range | None = None
+
+    def promql(self, at: float) -> tuple[str, float]:
+        """What to ask for a measurement at ``at``, and the time at which it is evaluated, Unix seconds.
+
+        Raises:
+
+            ConfigurationError: its range is none at this time.
+        """
+        if self.span is None:
+            return self.query, at
+        try:
+            return self.span.promql(self.query, at), self.span.end.at(at)
+        except errors.ConfigurationError as error:
+            raise errors.ConfigurationError(f"{self.name}: rangeQuery: {error}") from error
 
 
 def parse_metrics(raws: Sequence[Mapping[str, Any]], path: str) -> tuple[MetricSpec, ...]:
@@ -149,6 +166,7 @@ def parse_metric(raw: Mapping[str, Any], path: str) -> MetricSpec:
         limits=_limits(raw, path),
         address=_address(prometheus, inside),
         timeout_seconds=_timeout(prometheus, inside),
+        span=_span(prometheus, inside),
     )
 
 
@@ -300,6 +318,15 @@ def _is_url(text: str) -> bool:
     except ValueError:
         return False
     return parts.scheme in ("http", "https") and bool(parts.hostname)
+
+
+def _span(prometheus: Mapping[str, Any], path: str) -> Range | None:
+    raw = prometheus.get("rangeQuery")
+    if _is_empty(raw):
+        return None
+    if not isinstance(raw, Mapping):
+        raise _wrong(f"{path}.rangeQuery", raw, "a mapping with start, end and step")
+    return parse_range(raw, f"{path}.rangeQuery")
 
 
 def _timeout(prometheus: Mapping[str, Any], path: str) -> float:

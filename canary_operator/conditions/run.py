@@ -16,7 +16,6 @@ from canary_operator.model import samples
 
 RETAINED_MEASUREMENTS = 10
 NOTHING_COUNTED = Counters()
-_UNWELL = (MetricPhase.FAILED, MetricPhase.ERROR, MetricPhase.INCONCLUSIVE)
 # From best to worst. Where all have ended well nothing is worse than Successful.
 _WORSE = (MetricPhase.SUCCESSFUL, MetricPhase.INCONCLUSIVE, MetricPhase.ERROR, MetricPhase.FAILED)
 
@@ -116,7 +115,7 @@ class Run:
     @property
     def terminating(self) -> bool:
         """Whether nothing more is measured: somebody wants so, or a metric that counts is not well."""
-        return self.ending or any(self.results[rule.name].phase in _UNWELL for rule in self._counting())
+        return self.ending or any(self.results[rule.name].phase in metrics.UNWELL for rule in self._counting())
 
     def _counting(self) -> list[Rule]:
         return [rule for rule in self.rules if not rule.dry and rule.name in self.results]

@@ -118,10 +118,11 @@ class SLOPolicySpec(Document):
         "a hold of that reason. Notify: the verdict is told, nothing is patched, the pause ends as without a "
         "gate. Default Abort.",
     )
-    compatibility: Literal["safe"] = Field(
+    compatibility: Literal["safe", "argo"] = Field(
         default="safe",
-        description="How templates without evidence are judged. safe: they hold. Argo's own behaviour to the letter is "
-        "not offered yet.",
+        description="How templates without evidence are judged. safe: they hold. argo: as by Argo's own analysis, to "
+        "the letter: no data and NaN are what the condition makes of them, and errors over their limit abort. "
+        "Default safe: no data is no evidence.",
     )
 
     @property

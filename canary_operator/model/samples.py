@@ -134,10 +134,14 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Absent:
-    """There is no answer, why (a hold reason), and one sentence for a person."""
+    """There is no answer, why (a hold reason), and one sentence for a person.
+
+    ``partial`` is true where something came, and the server itself says that it is not all.
+    """
 
     reason: HoldReason
     message: str
+    partial: bool = False
 
 
 Samples = Mapping[Question, Answer | Absent]

@@ -42,6 +42,16 @@ def test_a_whole_metric_is_read():
     )
 
 
+def test_a_range_is_asked_at_its_end():
+    span = {"start": 'now() - duration("5m")', "end": 'now() - duration("1m")', "step": "1m"}
+
+    assert parse_metric(raw({"rangeQuery": span}), "m").promql(1000.0) == ("(up)[240000ms:60000ms]", 940.0)
+
+
+def test_an_instant_is_asked_as_it_is():
+    assert parse_metric(raw(), "m").promql(1000.0) == ("up", 1000.0)
+
+
 def test_the_defaults_are_those_of_argo():
     found = parse_metric(raw({"address": None}), "m")
 
@@ -86,7 +96,8 @@ REFUSED = {
     "two providers": (raw(provider={"prometheus": {}, "web": {}}), "m.provider", "prometheus, web"),
     "another provider": (raw(provider={"datadog": {}}), "m.provider", "datadog, allowed is exactly one"),
     "no query": (raw({"query": ""}), "m.provider.prometheus.query", "''"),
-    "a range query": (raw({"rangeQuery": {"step": "1m"}}), "m.provider.prometheus.rangeQuery", "instant"),
+    "half a range query": (raw({"rangeQuery": {"step": "1m"}}), "m.provider.prometheus.rangeQuery.start", "now()"),
+    "a range query that is none": (raw({"rangeQuery": "1m"}), "m.provider.prometheus.rangeQuery", "a mapping"),
     "authentication": (
         raw({"authentication": {"sigv4": {"region": "x"}}}),
         "m.provider.prometheus.authentication",

@@ -141,7 +141,7 @@ def test_a_policy_is_the_defaults_and_what_is_written():
         {"risk": {"falseAbort": "1e-2"}},
         {"guards": {"minShareOfWeight": "1"}},
         {"stratifyBy": ["not a label"]},
-        {"compatibility": "argo"},
+        {"compatibility": "exact"},
     ],
 )
 def test_a_policy_that_cannot_be_used_is_refused_by_its_place(spec):
