@@ -1,302 +1,370 @@
-"""Tree -> type of the condition, so that a wrong one is known before there is anything to measure.
+"""Tree -> tree with types, so that a wrong condition is known before there is anything to measure.
 
-Law: the rules are those of Argo's language, where ``any`` fits everywhere and is checked again while
-computing. Only the first problem is reported.
+Law: the rules are those of Argo's language, where ``any`` fits everywhere and is checked again while computing. Only
+the first problem is reported. The rules of operators stand in ``typing_rules``, those of functions in ``functions``.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import assert_never
 
-from canary_operator.conditions import functions, patterns, syntax
+from canary_operator.conditions import functions, patterns, syntax, typing_rules
+from canary_operator.conditions.dialects import Dialect, Trait, refusal
+from canary_operator.conditions.functions import INTEGERS, LISTS
 from canary_operator.conditions.problems import ConditionError, OperandError
+from canary_operator.conditions.syntax import Node
 from canary_operator.conditions.values import (
     ANY,
     ANY_ARRAY,
     BOOL,
     FLOAT,
+    FUNCTION,
+    GROUPS,
     INT,
-    INT64,
-    NIL,
-    STRING,
+    MAP,
+    Function,
+    Kind,
     Type,
     array_of,
+    assignable,
     type_of,
 )
 
-INTEGERS = (INT, INT64)
-NUMBERS = (INT, INT64, FLOAT)
-BOOLS = (BOOL,)
-STRINGS = (STRING,)
-ORDERED = (*NUMBERS, STRING)
-
-Rule = Callable[[Type, Type], Type | None]
-
-
-def _fits(left: Type, right: Type, family: tuple[Type, ...]) -> bool:
-    """Whether at least one is ``any`` and the other one is ``any`` or of the family."""
-    return (left is ANY or left in family) and (right is ANY or right in family) and (left is ANY or right is ANY)
-
-
-def _both(left: Type, right: Type, family: tuple[Type, ...]) -> bool:
-    return left in family and right in family
-
-
-def combined(left: Type, right: Type) -> Type:
-    """Return the type of a sum of two numbers."""
-    if left == right:
-        return left
-    return FLOAT if FLOAT in (left, right) else INT
-
-
-def comparable(left: Type, right: Type) -> bool:
-    """Whether ``==`` makes sense; nil and ``any`` compare with everything, lists with all lists."""
-    if left in (NIL, ANY) or right in (NIL, ANY) or _both(left, right, NUMBERS):
-        return True
-    return left == right or (left.element is not None and right.element is not None)
-
-
-def _comparison(left: Type, right: Type) -> Type | None:
-    return BOOL if comparable(left, right) else None
-
-
-def _predicate_on(*families: tuple[Type, ...], loose: tuple[Type, ...]) -> Rule:
-    def rule(left: Type, right: Type) -> Type | None:
-        same = any(_both(left, right, family) for family in families)
-        return BOOL if same or _fits(left, right, loose) else None
-
-    return rule
-
-
-def _arithmetic(family: tuple[Type, ...], strict: Type | None, loose: Type) -> Rule:
-    def rule(left: Type, right: Type) -> Type | None:
-        if _both(left, right, family):
-            return strict or combined(left, right)
-        return loose if _fits(left, right, family) else None
-
-    return rule
-
-
-def _sum(left: Type, right: Type) -> Type | None:
-    if _both(left, right, NUMBERS):
-        return combined(left, right)
-    if _both(left, right, STRINGS):
-        return STRING
-    return ANY if _fits(left, right, ORDERED) else None
-
-
-def _coalesced(left: Type, right: Type) -> Type | None:
-    if left is NIL or right is NIL:
-        return right if left is NIL else left
-    return left if right == left else ANY
-
-
-_logical = _predicate_on(BOOLS, loose=BOOLS)
-_ordering = _predicate_on(NUMBERS, STRINGS, loose=ORDERED)
-_textual = _predicate_on(STRINGS, loose=STRINGS)
-_quotient = _arithmetic(NUMBERS, FLOAT, FLOAT)
-
-# Operator -> rule; a rule that has no answer means mismatched types. "in" has more to say, see below.
-RULES: Mapping[str, Rule] = {
-    "==": _comparison,
-    "!=": _comparison,
-    "or": _logical,
-    "||": _logical,
-    "and": _logical,
-    "&&": _logical,
-    "<": _ordering,
-    ">": _ordering,
-    "<=": _ordering,
-    ">=": _ordering,
-    "-": _arithmetic(NUMBERS, None, ANY),
-    "*": _arithmetic(NUMBERS, None, ANY),
-    "/": _quotient,
-    "**": _quotient,
-    "^": _quotient,
-    "%": _arithmetic(INTEGERS, None, ANY),
-    "+": _sum,
-    "matches": _textual,
-    "contains": _textual,
-    "startsWith": _textual,
-    "endsWith": _textual,
-    "..": _arithmetic(INTEGERS, array_of(INT), array_of(INT)),
-    "??": _coalesced,
-}
+ENVIRONMENT = "$env"
 
 # Predicate -> type of its value for a collection and a body of these types.
 PREDICATES: Mapping[str, Callable[[Type, Type], Type]] = {
-    "all": lambda collection, body: BOOL,
-    "none": lambda collection, body: BOOL,
-    "any": lambda collection, body: BOOL,
-    "one": lambda collection, body: BOOL,
-    "count": lambda collection, body: INT,
+    **dict.fromkeys(("all", "none", "any", "one"), lambda collection, body: BOOL),
+    **dict.fromkeys(("count", "findIndex", "findLastIndex"), lambda collection, body: INT),
+    **dict.fromkeys(("find", "findLast"), lambda collection, body: collection.element or ANY),
     "filter": lambda collection, body: array_of(collection.element or ANY),
     "map": lambda collection, body: array_of(body),
+    "groupBy": lambda collection, body: GROUPS,
+    "reduce": lambda collection, body: body,
 }
+# Predicates whose body may be anything, and the pointers that a body knows beside #.
+ANY_BODY = frozenset(("map", "groupBy", "reduce"))
+POINTERS: Mapping[str, Mapping[str, Type]] = {"map": {"index": INT}, "reduce": {"index": INT, "acc": ANY}}
 
 
-def check(text: str, root: syntax.Node, result: Type) -> None:
-    """Check that a tree is a condition for results of one type.
+def check(text: str, root: Node, result: Type, dialect: Dialect) -> Node:
+    """Check that a tree is a condition for results of one type, and say the type of each node.
 
     Raises:
 
-        ConditionError: a name is unknown, types do not match, or the value is not a bool.
+        ConditionError: a name is unknown, types do not match, or the dialect refuses something. The safe one also
+            refuses what is no bool; Argo's computes it first.
     """
-    found = _Checker(text, result).check(root)
-    if found not in (BOOL, ANY):
-        raise ConditionError(f"expected bool, but got {found}", text, 0)
+    typed = _Checker(text, result, dialect).visit(root)
+    if type_at(typed).kind not in (Kind.BOOL, Kind.ANY) and refusal(dialect, Trait.NO_BOOL):
+        raise ConditionError(f"expected bool, but got {type_at(typed)}", text, 0)
+    return typed
+
+
+def type_at(node: Node) -> Type:
+    """Return the type of a checked node."""
+    assert node.type is not None
+    return node.type
+
+
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    """What # and its relatives are inside of one predicate."""
+
+    element: Type
+    pointers: Mapping[str, Type]
 
 
 @dataclass(slots=True)
 class _Checker:
     text: str
     result: Type
-    elements: list[Type] = field(default_factory=list)
-    # Position of an array literal -> type that all its items have.
+    dialect: Dialect
+    scopes: list[_Scope] = field(default_factory=list)
+    variables: dict[str, Node] = field(default_factory=dict)
+    # Identity of a node -> type that all items of the literal list have which it stands for.
     literals: dict[int, Type] = field(default_factory=dict)
 
-    def problem(self, message: str, node: syntax.Node) -> ConditionError:
+    def problem(self, message: str, node: Node) -> ConditionError:
         return ConditionError(message, self.text, node.at)
 
-    # One branch per kind of node: splitting it would only hide that it is complete.
-    def check(self, node: syntax.Node) -> Type:  # noqa: C901, PLR0912
-        match node:
-            case syntax.Literal():
-                return type_of(node.value)
-            case syntax.Name():
-                return self.name(node)
-            case syntax.Pointer():
-                return self.elements[-1]
-            case syntax.Unary():
-                return self.unary(node)
-            case syntax.Binary():
-                return self.binary(node)
-            case syntax.Conditional():
-                return self.conditional(node)
-            case syntax.Index():
-                return self.index(node)
-            case syntax.Field():
-                raise self.problem(f"type {self.check(node.base)} has no field {node.name}", node)
-            case syntax.Slice():
-                return self.slice(node)
-            case syntax.ArrayLiteral():
-                return self.array(node)
-            case syntax.Call():
-                return self.call(node)
-            case syntax.Predicate():
-                return self.predicate(node)
-            case _:
-                assert_never(node)
+    def refuse(self, trait: Trait, node: Node) -> None:
+        why = refusal(self.dialect, trait)
+        if why is not None:
+            raise self.problem(why, node)
 
-    def name(self, node: syntax.Name) -> Type:
-        if node.name == "result":
+    def visit(self, node: Node) -> Node:
+        return _VISITORS[type(node)](self, node)
+
+    def literal(self, node: syntax.Literal) -> Node:
+        return syntax.Literal(node.value, node.at, type_of(node.value))
+
+    def name(self, node: syntax.Name) -> Node:
+        variable = self.variables.get(node.name)
+        if variable is None:
+            return syntax.Name(node.name, node.at, self.known(node.name, node))
+        found = syntax.Name(node.name, node.at, variable.type)
+        self.same_items(found, variable)
+        return found
+
+    def known(self, name: str, node: Node) -> Type:
+        """Type of a name of the environment."""
+        if name == "result":
             return self.result
-        if node.name in functions.FUNCTIONS or node.name in functions.RESULT_FUNCTIONS:
-            raise self.problem(f"{node.name} is a function: write {node.name}(...)", node)
-        raise self.problem(f"unknown name {node.name}", node)
+        if name == ENVIRONMENT:
+            self.refuse(Trait.ENVIRONMENT, node)
+            return MAP
+        function = functions.ARGO.get(name)
+        if function is None and name not in functions.BUILTINS and name not in functions.UNSUPPORTED:
+            raise self.problem(f"unknown name {name}", node)
+        why = refusal(self.dialect, Trait.FUNCTION_VALUE)
+        if why is not None:
+            raise self.problem(f"{name}: {why}", node)
+        return FUNCTION if function is None else function.type
 
-    def unary(self, node: syntax.Unary) -> Type:
-        operand = self.check(node.operand)
-        if node.operator in ("not", "!") and operand in (BOOL, ANY):
-            return BOOL
-        if node.operator in ("-", "+") and operand in (*NUMBERS, ANY):
-            return operand
-        raise self.problem(f"invalid operation: {node.operator} (mismatched type {operand})", node)
+    def pointer(self, node: syntax.Pointer) -> Node:
+        if not self.scopes:
+            raise self.problem("cannot use # outside of a predicate", node)
+        scope = self.scopes[-1]
+        if node.name and node.name not in scope.pointers:
+            raise self.problem(f"unknown pointer #{node.name}", node)
+        return syntax.Pointer(node.name, node.at, scope.pointers[node.name] if node.name else scope.element)
 
-    def binary(self, node: syntax.Binary) -> Type:
-        left, right = self.check(node.left), self.check(node.right)
-        if node.operator == "matches" and isinstance(node.right, syntax.Literal):
-            self.pattern(node.right)
-        within = node.operator == "in"
-        found = self.membership(node, left, right) if within else RULES[node.operator](left, right)
+    def unary(self, node: syntax.Unary) -> Node:
+        operand = self.visit(node.operand)
+        found = typing_rules.unary(node.operator, type_at(operand))
         if found is None:
-            raise self.problem(f"invalid operation: {node.operator} (mismatched types {left} and {right})", node)
-        return found
+            raise self.problem(f"invalid operation: {node.operator} (mismatched type {operand.type})", node)
+        return syntax.Unary(node.operator, operand, node.at, found)
 
-    def membership(self, node: syntax.Binary, left: Type, right: Type) -> Type | None:
-        if right.element is None:
-            return BOOL if right is ANY or (left is ANY and right is STRING) else None
-        for element in (right.element, self.literals.get(node.right.at, ANY)):
-            if not comparable(left, element):
-                raise self.problem(f"cannot use {left} as type {element} in array", node)
-        return BOOL
+    def binary(self, node: syntax.Binary) -> Node:
+        left, right = self.visit(node.left), self.visit(node.right)
+        one, other = type_at(left), type_at(right)
+        if node.operator == "matches" and isinstance(right, syntax.Literal) and isinstance(right.value, str):
+            self.pattern(right.value, node)
+        if node.operator == "in":
+            self.membership(node, one, right)
+        found = typing_rules.BINARY[node.operator](one, other)
+        if found is None:
+            raise self.problem(f"invalid operation: {node.operator} (mismatched types {one} and {other})", node)
+        return syntax.Binary(node.operator, left, right, node.at, found)
 
-    def pattern(self, node: syntax.Literal) -> None:
-        if isinstance(node.value, str):
-            try:
-                patterns.translate(node.value)
-            except OperandError as fault:
-                raise self.problem(str(fault), node) from None
+    def membership(self, node: syntax.Binary, left: Type, right: Node) -> None:
+        within = type_at(right)
+        if left.kind is Kind.NIL:
+            return
+        if within.key is not None and left.kind is not Kind.ANY and not assignable(left, within.key):
+            raise self.problem(f"cannot use {left} as type {within.key} in map key", node)
+        if within.kind in LISTS and within.element is not None:
+            for element in (within.element, self.literals.get(id(right), ANY)):
+                if not typing_rules.comparable(left, element):
+                    raise self.problem(f"cannot use {left} as type {element} in array", node)
 
-    def conditional(self, node: syntax.Conditional) -> Type:
-        condition = self.check(node.condition)
-        if condition not in (BOOL, ANY):
-            raise self.problem(f"non-bool expression (type {condition}) used as condition", node.condition)
-        yes, no = self.check(node.yes), self.check(node.no)
-        if yes is NIL or no is NIL:
-            return no if yes is NIL else yes
-        return yes if no in (yes, ANY) else ANY
-
-    def index(self, node: syntax.Index) -> Type:
-        base, index = self.check(node.base), self.check(node.index)
-        if base is not ANY and base.element is None:
-            raise self.problem(f"type {base}[{index}] is undefined", node)
-        if index not in (*INTEGERS, ANY) and base is not ANY:
-            raise self.problem(f"array elements can only be selected using an integer (got {index})", node.index)
-        if node.index != syntax.Literal(0, node.index.at):
-            self.not_last_of_filter(node.base, node)
-        return base.element or ANY
-
-    def slice(self, node: syntax.Slice) -> Type:
-        base = self.check(node.base)
-        if base.element is None and base not in (ANY, STRING):
-            raise self.problem(f"cannot slice {base}", node)
-        for bound in (node.start, node.stop):
-            if bound is not None and (found := self.check(bound)) not in (*INTEGERS, ANY):
-                raise self.problem(f"non-integer slice index {found}", bound)
-        return base
-
-    def array(self, node: syntax.ArrayLiteral) -> Type:
-        types = [self.check(item) for item in node.items]
-        if types and NIL not in types and len(set(types)) == 1:
-            self.literals[node.at] = types[0]
-        return ANY_ARRAY
-
-    def call(self, node: syntax.Call) -> Type:
-        known = functions.FUNCTIONS.get(node.function)
-        returns = known.returns if known else functions.RESULT_FUNCTIONS.get(node.function)
-        if returns is None:
-            raise self.problem(f"unknown name {node.function}", node)
-        types = tuple(self.check(argument) for argument in node.arguments)
+    def pattern(self, pattern: str, node: Node) -> None:
         try:
-            found = returns(types)
+            patterns.compiled(pattern)
         except OperandError as fault:
-            raise self.problem(f"{node.function}: {fault}", node) from None
-        if node.function in functions.FLOAT_ONLY and types[0] in INTEGERS:
-            self.float_argument(node)
-        if node.function == "last":
-            self.not_last_of_filter(node.arguments[0], node)
+            raise self.problem(str(fault), node) from None
+
+    def conditional(self, node: syntax.Conditional) -> Node:
+        condition = self.visit(node.condition)
+        if type_at(condition).kind not in (Kind.BOOL, Kind.ANY):
+            raise self.problem(f"non-bool expression (type {condition.type}) used as condition", node.condition)
+        yes, no = self.visit(node.yes), self.visit(node.no)
+        return syntax.Conditional(condition, yes, no, node.at, typing_rules.either(type_at(yes), type_at(no)))
+
+    def member(self, node: syntax.Member) -> Node:
+        base, index = self.visit(node.base), self.visit(node.index)
+        if isinstance(node.base, syntax.Name) and node.base.name == ENVIRONMENT:
+            found = self.of_environment(node)
+        else:
+            found = self.element(type_at(base), type_at(index), node)
+        return syntax.Member(base, index, node.optional, node.at, found)
+
+    def of_environment(self, node: syntax.Member) -> Type:
+        if not isinstance(node.index, syntax.Literal) or not isinstance(node.index.value, str):
+            return ANY
+        name = node.index.value
+        if node.optional and name != "result" and name not in functions.ARGO and name not in functions.BUILTINS:
+            return ANY
+        return self.known(name, node) if name != ENVIRONMENT else ANY
+
+    def element(self, base: Type, index: Type, node: syntax.Member) -> Type:
+        if base.kind is Kind.ANY:
+            return ANY
+        if base.key is not None and base.element is not None:
+            if index.kind not in (Kind.NIL, Kind.ANY) and not assignable(index, base.key):
+                raise self.problem(f"cannot use {index} to get an element from {base}", node.index)
+            return base.element
+        if base.kind in LISTS and base.element is not None:
+            if index.kind not in INTEGERS and index.kind is not Kind.ANY:
+                message = f"array elements can only be selected using an integer (got {index})"
+                raise self.problem(message, node.index)
+            return base.element
+        if isinstance(node.index, syntax.Literal) and isinstance(node.index.value, str):
+            raise self.problem(f"type {base} has no field {node.index.value}", node)
+        raise self.problem(f"type {base}[{index}] is undefined", node)
+
+    def chain(self, node: syntax.Chain) -> Node:
+        inner = self.visit(node.inner)
+        found = syntax.Chain(inner, node.at, inner.type)
+        self.same_items(found, inner)
         return found
 
-    def float_argument(self, node: syntax.Call) -> None:
-        # Where a float is wanted Argo turns integer literals into floats, but not other integers.
-        if not syntax.is_literal_arithmetic(node.arguments[0]):
-            raise self.problem(f"{node.function}: cannot use int as argument (type float64)", node)
+    def slice(self, node: syntax.Slice) -> Node:
+        base = self.visit(node.base)
+        if type_at(base).kind not in LISTS | {Kind.ANY, Kind.STRING}:
+            raise self.problem(f"cannot slice {base.type}", node)
+        start, stop = self.bound(node.start), self.bound(node.stop)
+        return syntax.Slice(base, start, stop, node.at, base.type)
 
-    def not_last_of_filter(self, base: syntax.Node, node: syntax.Node) -> None:
-        # Argo turns this into a search from the end, which leaves a wrong value on its stack.
-        if isinstance(base, syntax.Predicate) and base.function == "filter":
-            raise self.problem("the last value of a filter is not supported", node)
+    def bound(self, node: Node | None) -> Node | None:
+        if node is None:
+            return None
+        found = self.visit(node)
+        if type_at(found).kind not in INTEGERS and type_at(found).kind is not Kind.ANY:
+            raise self.problem(f"non-integer slice index {found.type}", node)
+        return found
 
-    def predicate(self, node: syntax.Predicate) -> Type:
-        collection = self.check(node.collection)
-        if collection is not ANY and collection.element is None:
-            raise self.problem(f"{node.function} takes only a list (got {collection})", node.collection)
-        self.elements.append(collection.element or ANY)
-        body = self.check(node.body)
-        self.elements.pop()
-        if body is NIL:
-            raise self.problem("a predicate cannot be nil", node.body)
-        if node.function != "map" and body not in (BOOL, ANY):
-            raise self.problem(f"predicate should return boolean (got {body})", node.body)
-        return PREDICATES[node.function](collection, body)
+    def array(self, node: syntax.ArrayLiteral) -> Node:
+        items = tuple([self.visit(item) for item in node.items])
+        found = syntax.ArrayLiteral(items, node.at, ANY_ARRAY)
+        kinds = {type_at(item).kind for item in items}
+        if len(kinds) == 1 and Kind.NIL not in kinds:
+            self.literals[id(found)] = type_at(items[-1])
+        return found
+
+    def same_items(self, node: Node, source: Node) -> None:
+        if id(source) in self.literals:
+            self.literals[id(node)] = self.literals[id(source)]
+
+    def map(self, node: syntax.MapLiteral) -> Node:
+        keys: list[Node] = []
+        values: list[Node] = []
+        for key, value in zip(node.keys, node.values, strict=True):
+            keys.append(self.visit(key))
+            values.append(self.visit(value))
+        return syntax.MapLiteral(tuple(keys), tuple(values), node.at, MAP)
+
+    def let(self, node: syntax.Let) -> Node:
+        argos = node.name == "result" or node.name in functions.ARGO
+        if (
+            argos
+            or node.name in functions.BUILTINS
+            or node.name in functions.UNSUPPORTED
+            or node.name in self.variables
+        ):
+            raise self.problem(f"cannot redeclare {node.name}", node)
+        value = self.visit(node.value)
+        self.variables[node.name] = value
+        body = self.visit(node.body)
+        del self.variables[node.name]
+        found = syntax.Let(node.name, value, body, node.at, body.type)
+        self.same_items(found, body)
+        return found
+
+    # Calls.
+
+    def call(self, node: syntax.Call) -> Node:
+        if isinstance(node.callee, syntax.Name) and node.callee.name not in self.variables:
+            return self.named_call(node, node.callee)
+        callee = self.visit(node.callee)
+        found = type_at(callee)
+        if found.kind is Kind.ANY:
+            # Argo does not look at the arguments here, and so knows no types in them.
+            self.refuse(Trait.VALUE_CALL, node)
+            return syntax.Call(callee, node.arguments, node.at, ANY)
+        function = functions.BY_TYPE.get(found.name)
+        if function is None:
+            raise self.problem(f"{found} is not callable", node)
+        return self.applied(node, callee, function)
+
+    def named_call(self, node: syntax.Call, callee: syntax.Name) -> Node:
+        function = functions.ARGO.get(callee.name)
+        if function is None:
+            known = callee.name in ("result", ENVIRONMENT)
+            what = f"{self.known(callee.name, callee)} is not callable" if known else f"unknown name {callee.name}"
+            raise self.problem(what, callee)
+        return self.applied(node, syntax.Name(callee.name, callee.at, function.type), function)
+
+    def applied(self, node: syntax.Call, callee: Node, function: Function) -> Node:
+        arguments = [self.visit(argument) for argument in node.arguments]
+        types = tuple([type_at(argument) for argument in arguments])
+        try:
+            functions.accepts(function.name, function.parameters, types)
+        except OperandError as fault:
+            raise self.problem(str(fault), node) from None
+        if function.parameters == (FLOAT,) and types[0].kind in INTEGERS:
+            arguments = [_with_floats(arguments[0])]
+        return syntax.Call(callee, tuple(arguments), node.at, function.returns)
+
+    def builtin(self, node: syntax.Builtin) -> Node:
+        if node.name in functions.UNSUPPORTED:
+            raise self.problem(f"{node.name} is not supported: a condition must be judged the same at any time", node)
+        known = functions.BUILTINS[node.name]
+        if known is None:
+            return self.predicate(node)
+        arguments = tuple([self.visit(argument) for argument in node.arguments])
+        try:
+            found = self.returned(node, known, tuple([type_at(argument) for argument in arguments]))
+        except OperandError as fault:
+            raise self.problem(f"{node.name}: {fault}", node) from None
+        return syntax.Builtin(node.name, arguments, node.at, found)
+
+    def returned(self, node: syntax.Builtin, known: functions.Builtin, types: tuple[Type, ...]) -> Type:
+        base = node.arguments[0] if node.arguments else None
+        if node.name == "get" and isinstance(base, syntax.Name) and base.name == ENVIRONMENT and len(types) == 2:
+            return self.of_environment(syntax.Member(base, node.arguments[1], optional=True, at=node.at))
+        return known.returns(types)
+
+    def predicate(self, node: syntax.Builtin) -> Node:
+        collection = self.visit(node.arguments[0])
+        within = type_at(collection)
+        if within.kind not in LISTS and within.kind is not Kind.ANY:
+            raise self.problem(f"builtin {node.name} takes only array (got {within})", node.arguments[0])
+        self.scopes.append(_Scope(within.element or ANY, POINTERS.get(node.name, {})))
+        closure = self.visit(node.arguments[1])
+        self.scopes.pop()
+        if node.name not in ANY_BODY and type_at(closure).kind not in (Kind.BOOL, Kind.ANY):
+            raise self.problem(f"predicate should return boolean (got {closure.type})", node.arguments[1])
+        rest = [self.visit(argument) for argument in node.arguments[2:]]
+        found = PREDICATES[node.name](within, type_at(closure))
+        return syntax.Builtin(node.name, (collection, closure, *rest), node.at, found)
+
+    def closure(self, node: syntax.Closure) -> Node:
+        """The type of a closure is that of its body."""
+        body = self.visit(node.body)
+        if type_at(body).kind is Kind.NIL:
+            raise self.problem("closure cannot be nil", node.body)
+        return syntax.Closure(body, node.at, body.type)
+
+
+def _with_floats(node: Node) -> Node:
+    """Where a float is wanted Argo turns integer literals into floats, also in sums and products of them."""
+    match node:
+        case syntax.Literal(value=int(value)) if not isinstance(value, bool):
+            return syntax.Literal(float(value), node.at, FLOAT)
+        case syntax.Unary():
+            return syntax.Unary(node.operator, _with_floats(node.operand), node.at, node.type)
+        case syntax.Binary(operator="+" | "-" | "*"):
+            return syntax.Binary(node.operator, _with_floats(node.left), _with_floats(node.right), node.at, node.type)
+        case _:
+            return node
+
+
+_VISITORS: Mapping[type, Callable[..., Node]] = {
+    syntax.Literal: _Checker.literal,
+    syntax.Name: _Checker.name,
+    syntax.Pointer: _Checker.pointer,
+    syntax.Unary: _Checker.unary,
+    syntax.Binary: _Checker.binary,
+    syntax.Conditional: _Checker.conditional,
+    syntax.Member: _Checker.member,
+    syntax.Chain: _Checker.chain,
+    syntax.Slice: _Checker.slice,
+    syntax.ArrayLiteral: _Checker.array,
+    syntax.MapLiteral: _Checker.map,
+    syntax.Call: _Checker.call,
+    syntax.Closure: _Checker.closure,
+    syntax.Builtin: _Checker.builtin,
+    syntax.Let: _Checker.let,
+}

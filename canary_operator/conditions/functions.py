@@ -1,45 +1,57 @@
 """The functions of the condition language that are neither operators nor predicates.
 
 Law: one row per function in the table at the end: what it returns for given types, and how it computes.
-To add one, write the two parts and the row, and a case in the tests of its room.
+To add one, write the two parts and the row, and a case in the tests of its room. What works on texts alone stands in
+``texts``, the arithmetic in ``arithmetic``, JSON and base64 in ``encoding``.
 """
 
-import decimal
 import math
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from canary_operator.conditions import arithmetic, containers, encoding, texts
+from canary_operator.conditions.comparing import greater, less
 from canary_operator.conditions.problems import OperandError
 from canary_operator.conditions.values import (
     ANY,
+    ANY_ARRAY,
+    ANY_MAP,
     BOOL,
     FLOAT,
     INT,
     INT64,
     STRING,
+    STRING_ARRAY,
     Array,
+    Function,
+    Int64,
+    Kind,
+    Map,
     Type,
     Value,
-    array,
-    bounded,
-    is_integer,
-    less,
-    number,
-    quotient,
+    assignable,
     type_of,
-    whole,
 )
 
 Types = tuple[Type, ...]
 Values = tuple[Value, ...]
-NUMBERS = (INT, INT64, FLOAT, ANY)
-_DECIMAL = re.compile(r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?|inf|infinity|nan)", re.IGNORECASE)
-_INTEGER = re.compile(r"[+-]?[0-9]+")
+Returns = Callable[[Types], Type]
+INTEGERS = frozenset((Kind.INT, Kind.INT64, Kind.UINT8))
+SIGNED = frozenset((Kind.INT, Kind.INT64))
+NUMBERS = INTEGERS | {Kind.FLOAT}
+LISTS = frozenset((Kind.SLICE, Kind.PAIR))
+
+# They take a closure; the checker and the compiler know them.
+PREDICATES = frozenset(
+    (
+        *("all", "none", "any", "one", "filter", "map", "count", "groupBy", "reduce"),
+        *("find", "findIndex", "findLast", "findLastIndex"),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Function:
+class Builtin:
     """A function by its two halves.
 
     Args:
@@ -49,100 +61,140 @@ class Function:
         apply: the arguments -> the value; OperandError when they do not fit after all.
     """
 
-    returns: Callable[[Types], Type]
+    returns: Returns
     apply: Callable[[Values], Value]
 
 
 # What a function returns.
 
 
-def _count(types: Types, expected: int) -> None:
-    if len(types) != expected:
-        raise OperandError(f"invalid number of arguments (expected {expected}, got {len(types)})")
+def count_arguments(types: Types, least: int, most: int) -> None:
+    """Check how many arguments there are.
+
+    Raises:
+
+        OperandError: there are too few or too many.
+    """
+    if not least <= len(types) <= most:
+        wanted = str(least) if least == most else f"{least} or {most}"
+        raise OperandError(f"invalid number of arguments (expected {wanted}, got {len(types)})")
 
 
-def _one_number(returned: Type | None) -> Callable[[Types], Type]:
+def accepts(name: str, parameters: Types, arguments: Types) -> None:
+    """Check arguments against parameters as Argo does: nil and ``any`` fit everywhere, integers fit each other.
+
+    Raises:
+
+        OperandError: they do not fit.
+    """
+    if len(arguments) != len(parameters):
+        raise OperandError(
+            f"{'too many' if len(arguments) > len(parameters) else 'not enough'} arguments to call {name}"
+        )
+    for wanted, given in zip(parameters, arguments, strict=True):
+        if given.kind in INTEGERS and (wanted.kind in INTEGERS or wanted.kind is Kind.FLOAT):
+            continue
+        if given.kind not in (Kind.NIL, Kind.ANY) and not assignable(given, wanted):
+            raise OperandError(f"cannot use {given} as argument (type {wanted}) to call {name}")
+
+
+def _overloads(name: str, returns: Type, *overloads: Types) -> Returns:
+    def found(types: Types) -> Type:
+        for parameters in overloads[:-1]:
+            try:
+                accepts(name, parameters, types)
+            except OperandError:
+                continue
+            return returns
+        accepts(name, overloads[-1], types)
+        return returns
+
+    return found
+
+
+def _one_of(kinds: frozenset[Kind], returned: Type | None, wanted: str) -> Returns:
+    """One argument of these kinds, or ``any``; None returns the argument's own type."""
+
     def returns(types: Types) -> Type:
-        _count(types, 1)
-        if types[0] not in NUMBERS:
-            raise OperandError(f"invalid argument of type {types[0]}, expected a number")
+        count_arguments(types, 1, 1)
+        _expect(types[0], kinds, wanted)
         return returned or types[0]
 
     return returns
 
 
-def _one_float(types: Types) -> Type:
-    _count(types, 1)
-    if types[0] not in NUMBERS:
-        raise OperandError(f"cannot use {types[0]} as argument (type float64)")
-    return BOOL
-
-
-def _number_or_string(returned: Type) -> Callable[[Types], Type]:
-    def returns(types: Types) -> Type:
-        _count(types, 1)
-        if types[0] not in (*NUMBERS, STRING):
-            raise OperandError(f"invalid argument of type {types[0]}, expected a number or a string")
-        return returned
-
-    return returns
-
-
-def _any_arguments(count: int, returned: Type) -> Callable[[Types], Type]:
-    def returns(types: Types) -> Type:
-        _count(types, count)
-        return returned
-
-    return returns
+def _expect(given: Type, kinds: frozenset[Kind], wanted: str) -> None:
+    if given.kind is not Kind.ANY and given.kind not in kinds:
+        raise OperandError(f"invalid argument of type {given}, expected {wanted}")
 
 
 def _numbers(types: Types) -> Type:
     if not types:
         raise OperandError("not enough arguments")
     for one in types:
-        if one is ANY:
+        if one.kind is Kind.ANY:
             return ANY
-        if one not in NUMBERS:
-            raise OperandError(f"invalid argument of type {one}, expected numbers")
+        _expect(one, NUMBERS, "numbers")
     return types[0]
 
 
-def _one_array(returned: Type | None) -> Callable[[Types], Type]:
-    def returns(types: Types) -> Type:
-        _count(types, 1)
-        if types[0] is not ANY and types[0].element is None:
-            raise OperandError(f"invalid argument of type {types[0]}, expected a list")
-        return returned or types[0].element or ANY
-
-    return returns
+def _element(types: Types) -> Type:
+    count_arguments(types, 1, 1)
+    _expect(types[0], LISTS, "a list")
+    return types[0].element or ANY
 
 
-def _sized(types: Types) -> Type:
-    _count(types, 1)
-    if types[0] not in (ANY, STRING) and types[0].element is None:
-        raise OperandError(f"invalid argument of type {types[0]}, expected a list or a string")
-    return INT
+def _item(types: Types) -> Type:
+    """``get``: nil as a base or an index is no index at all."""
+    count_arguments(types, 2, 2)
+    base, index = types
+    if base.kind is Kind.ANY:
+        return ANY
+    if base.kind not in LISTS and base.kind is not Kind.MAP:
+        raise OperandError(f"type {base} does not support indexing")
+    if index.kind is Kind.NIL:
+        raise OperandError("cannot use nil as an index")
+    if index.kind is not Kind.ANY:
+        fits = assignable(index, base.key) if base.key else index.kind in INTEGERS
+        if not fits:
+            raise OperandError(f"cannot use {index} to get an element from {base}")
+    return base.element or ANY
+
+
+def _taken(types: Types) -> Type:
+    count_arguments(types, 2, 2)
+    _expect(types[0], LISTS, "a list")
+    _expect(types[1], SIGNED, "an integer")
+    return types[0]
+
+
+def _sorted(types: Types) -> Type:
+    count_arguments(types, 1, 2)
+    _expect(types[0], LISTS, "a list")
+    for one in types[1:]:
+        _expect(one, frozenset((Kind.STRING,)), "a string")
+    return ANY_ARRAY
+
+
+def _sorted_by(types: Types) -> Type:
+    count_arguments(types, 2, 3)
+    _expect(types[0], LISTS, "a list")
+    for one in types[1:]:
+        _expect(one, frozenset((Kind.STRING,)), "a string")
+    return ANY_ARRAY
 
 
 # How it computes.
 
 
-def _length(values: Values) -> Value:
-    (value,) = values
-    # Go counts bytes.
-    return len(value.encode()) if isinstance(value, str) else len(array(value).items)
-
-
 def _absolute(values: Values) -> Value:
-    value = number(values[0])
-    if isinstance(value, int):
-        return bounded(abs(value))
-    return -value if value < 0 else value
+    value = values[0]
+    return arithmetic.negated(value) if arithmetic.real(value) < 0 else value
 
 
 def _rounding(rounded: Callable[[float], int]) -> Callable[[Values], Value]:
     def apply(values: Values) -> Value:
-        value = float(number(values[0]))
+        value = float(arithmetic.real(values[0]))
         # From 2**52 on every float is whole; the infinities and NaN stay what they are.
         if not abs(value) < 2.0**52:
             return value
@@ -153,162 +205,123 @@ def _rounding(rounded: Callable[[float], int]) -> Callable[[Values], Value]:
 
 def _half_away_from_zero(value: float) -> int:
     size = math.floor(abs(value))
-    return size + 1 if abs(value) - size >= 0.5 else size
-
-
-def _to_int(values: Values) -> Value:
-    (value,) = values
-    if isinstance(value, str):
-        if not _INTEGER.fullmatch(value):
-            raise OperandError(f"{value!r} is not an integer")
-        return bounded(int(value))
-    one = number(value)
-    return whole(one) if isinstance(one, float) else one
-
-
-def _to_float(values: Values) -> Value:
-    (value,) = values
-    if isinstance(value, str):
-        if not _DECIMAL.fullmatch(value):
-            raise OperandError(f"{value!r} is not a number")
-        return _in_range(value)
-    return float(number(value))
-
-
-def _in_range(digits: str) -> float:
-    value = float(digits)
-    if math.isinf(value) and "n" not in digits.lower():
-        raise OperandError(f"{digits!r} is out of range")
-    return value
+    return int(math.copysign(size + 1 if abs(value) - size >= 0.5 else size, value))
 
 
 def _extreme(replaces: Callable[[Value, Value], bool]) -> Callable[[Values], Value]:
     def apply(values: Values) -> Value:
         # One value after the other, as Go does it: with NaN the order matters.
-        best: int | float = number(values[0])
-        for value in values[1:]:
-            if replaces(best, value):
-                best = number(value)
+        best: Value = None
+        for value in values:
+            if best is None or replaces(best, value):
+                best = value
         return best
 
     return apply
 
 
-def _total(values: Values) -> Value:
-    total: int | float = 0
-    for value in _items(values):
-        total = total + value
-    return bounded(total) if isinstance(total, int) else total
-
-
-def _mean(values: Values) -> Value:
-    items = _items(values)
-    return quotient(sum(float(item) for item in items), len(items)) if items else 0.0
-
-
-def _median(values: Values) -> Value:
-    # NaN first, as Go sorts.
-    items = sorted((float(item) for item in _items(values)), key=lambda one: (not math.isnan(one), one))
-    if not items:
-        return 0.0
-    middle = len(items) // 2
-    return items[middle] if len(items) % 2 else (items[middle - 1] + items[middle]) / 2
-
-
-def _items(values: Values) -> list[int | float]:
-    return [number(item) for item in array(values[0]).items]
-
-
-def _end(position: int) -> Callable[[Values], Value]:
-    def apply(values: Values) -> Value:
-        items = array(values[0]).items
-        return items[position] if items else None
-
-    return apply
-
-
-def _text(values: Values) -> Value:
-    return text_of(values[0])
-
-
-def text_of(value: Value) -> str:
-    """Write a value as Go's ``%v`` does."""
-    match value:
-        case None:
-            return "<nil>"
-        case bool():
-            return "true" if value else "false"
-        case int() | str():
-            return str(value)
-        case float():
-            return _float_text(value)
-        case Array():
-            return "[" + " ".join(text_of(item) for item in value.items) + "]"
-
-
-def _float_text(value: float) -> str:
-    if not math.isfinite(value):
-        return "NaN" if math.isnan(value) else "+Inf" if value > 0 else "-Inf"
-    digits, _, exponent = f"{value!r}".partition("e")
-    if value == 0 or 1e-4 <= abs(value) < 1e21:
-        return plain_decimal(value)
-    return f"{digits.removesuffix('.0')}e{int(exponent):+03d}"
-
-
-def plain_decimal(value: float) -> str:
-    """Write the shortest decimal that reads back as the float, never with an exponent."""
-    if not math.isfinite(value):
-        return _float_text(value)
-    text = format(decimal.Decimal(repr(value)), "f")
-    return text.rstrip("0").rstrip(".") if "." in text else text
+def _to_int(values: Values) -> Value:
+    return arithmetic.integer_of(values[0])
 
 
 def _is_nan(values: Values) -> Value:
-    return math.isnan(number(values[0]))
+    return math.isnan(_float(values[0]))
 
 
 def _is_infinite(values: Values) -> Value:
-    return math.isinf(number(values[0]))
+    return math.isinf(_float(values[0]))
+
+
+def _float(value: Value) -> float:
+    if isinstance(value, float):
+        return value
+    raise OperandError(f"cannot use {type_of(value)} as argument (type float64)")
 
 
 def _as_int(values: Values) -> Value:
-    if not is_integer(values[0]) and not isinstance(values[0], (float, str)):
+    if isinstance(values[0], (bool, Array, Map, Function)) or values[0] is None:
         raise OperandError(f"asInt() not supported on {type_of(values[0])}")
-    return _to_int(values)
+    return Int64(arithmetic.integer_of(values[0]))
 
 
 def _as_float(values: Values) -> Value:
-    if isinstance(values[0], (bool, Array)) or values[0] is None:
+    if isinstance(values[0], (bool, Array, Map, Function)) or values[0] is None:
         raise OperandError(f"asFloat() not supported on {type_of(values[0])}")
-    return _to_float(values)
+    return arithmetic.float_of(values[0])
 
 
-FUNCTIONS = {
-    # Argo's own. isNil and default look at the result, not at their arguments: see evaluation.
-    "isNaN": Function(_one_float, _is_nan),
-    "isInf": Function(_one_float, _is_infinite),
-    "asInt": Function(_any_arguments(1, INT64), _as_int),
-    "asFloat": Function(_any_arguments(1, FLOAT), _as_float),
-    # The language's.
-    "len": Function(_sized, _length),
-    "abs": Function(_one_number(None), _absolute),
-    "ceil": Function(_one_number(FLOAT), _rounding(math.ceil)),
-    "floor": Function(_one_number(FLOAT), _rounding(math.floor)),
-    "round": Function(_one_number(FLOAT), _rounding(lambda v: int(math.copysign(_half_away_from_zero(v), v)))),
-    "int": Function(_number_or_string(INT), _to_int),
-    "float": Function(_number_or_string(FLOAT), _to_float),
-    "string": Function(_any_arguments(1, STRING), _text),
-    "max": Function(_numbers, _extreme(less)),
-    "min": Function(_numbers, _extreme(lambda best, value: less(value, best))),
-    "sum": Function(_one_array(ANY), _total),
-    "mean": Function(_one_array(FLOAT), _mean),
-    "median": Function(_one_array(FLOAT), _median),
-    "first": Function(_one_array(None), _end(0)),
-    "last": Function(_one_array(None), _end(-1)),
+_NUMBER = _one_of(NUMBERS, FLOAT, "a number")
+_TEXT_PAIR = (STRING, STRING)
+
+BUILTINS: Mapping[str, Builtin | None] = {
+    **dict.fromkeys(PREDICATES),
+    "len": Builtin(_one_of(LISTS | {Kind.MAP, Kind.STRING}, INT, "a list, a map or a string"), containers.length),
+    "type": Builtin(_overloads("type", STRING, (ANY,)), texts.type_name),
+    "abs": Builtin(_one_of(NUMBERS, None, "a number"), _absolute),
+    "ceil": Builtin(_NUMBER, _rounding(math.ceil)),
+    "floor": Builtin(_NUMBER, _rounding(math.floor)),
+    "round": Builtin(_NUMBER, _rounding(_half_away_from_zero)),
+    "int": Builtin(_one_of(NUMBERS | {Kind.STRING}, INT, "a number or a string"), _to_int),
+    "float": Builtin(
+        _one_of(NUMBERS | {Kind.STRING}, FLOAT, "a number or a string"), lambda v: arithmetic.float_of(v[0])
+    ),
+    "string": Builtin(_overloads("string", STRING, (ANY,)), lambda v: texts.text_of(v[0])),
+    "trim": Builtin(_overloads("trim", STRING, (STRING,), _TEXT_PAIR), texts.trim),
+    "trimPrefix": Builtin(_overloads("trimPrefix", STRING, _TEXT_PAIR, (STRING,)), texts.trim_prefix),
+    "trimSuffix": Builtin(_overloads("trimSuffix", STRING, _TEXT_PAIR, (STRING,)), texts.trim_suffix),
+    "upper": Builtin(_overloads("upper", STRING, (STRING,)), texts.upper),
+    "lower": Builtin(_overloads("lower", STRING, (STRING,)), texts.lower),
+    "split": Builtin(_overloads("split", STRING_ARRAY, _TEXT_PAIR, (*_TEXT_PAIR, INT)), texts.split),
+    "splitAfter": Builtin(_overloads("splitAfter", STRING_ARRAY, _TEXT_PAIR, (*_TEXT_PAIR, INT)), texts.split_after),
+    "replace": Builtin(_overloads("replace", STRING, (*_TEXT_PAIR, STRING, INT), (*_TEXT_PAIR, STRING)), texts.replace),
+    "repeat": Builtin(_overloads("repeat", STRING, (STRING, INT)), texts.repeat),
+    "join": Builtin(
+        _overloads("join", STRING, (STRING_ARRAY, STRING), (ANY_ARRAY, STRING), (ANY_ARRAY,), (STRING_ARRAY,)),
+        texts.join,
+    ),
+    "indexOf": Builtin(_overloads("indexOf", INT, _TEXT_PAIR), texts.index_of),
+    "lastIndexOf": Builtin(_overloads("lastIndexOf", INT, _TEXT_PAIR), texts.last_index_of),
+    "hasPrefix": Builtin(_overloads("hasPrefix", BOOL, _TEXT_PAIR), texts.has_prefix),
+    "hasSuffix": Builtin(_overloads("hasSuffix", BOOL, _TEXT_PAIR), texts.has_suffix),
+    "max": Builtin(_numbers, _extreme(less)),
+    "min": Builtin(_numbers, _extreme(greater)),
+    "sum": Builtin(_one_of(LISTS, ANY, "a list"), containers.total),
+    "mean": Builtin(_one_of(LISTS, FLOAT, "a list"), containers.mean),
+    "median": Builtin(_one_of(LISTS, FLOAT, "a list"), containers.median),
+    "toJSON": Builtin(_overloads("toJSON", STRING, (ANY,)), encoding.to_json),
+    "fromJSON": Builtin(_overloads("fromJSON", ANY, (STRING,)), encoding.from_json),
+    "toBase64": Builtin(_overloads("toBase64", STRING, (STRING,)), encoding.to_base64),
+    "fromBase64": Builtin(_overloads("fromBase64", STRING, (STRING,)), encoding.from_base64),
+    "first": Builtin(_element, lambda v: containers.found(v[0], 0)),
+    "last": Builtin(_element, lambda v: containers.found(v[0], -1)),
+    "get": Builtin(_item, lambda v: containers.found(v[0], v[1])),
+    "take": Builtin(_taken, containers.take),
+    "keys": Builtin(_one_of(frozenset((Kind.MAP,)), ANY_ARRAY, "a map"), containers.keys),
+    "values": Builtin(_one_of(frozenset((Kind.MAP,)), ANY_ARRAY, "a map"), containers.values),
+    "toPairs": Builtin(_one_of(frozenset((Kind.MAP,)), ANY_ARRAY, "a map"), containers.to_pairs),
+    "fromPairs": Builtin(_one_of(LISTS, ANY_MAP, "a list"), containers.from_pairs),
+    "sort": Builtin(_sorted, containers.sort),
+    "sortBy": Builtin(_sorted_by, containers.sort_by),
 }
-# These two ignore their first argument: Argo asks the raw result, which here is never nil.
-RESULT_FUNCTIONS = {"isNil": _any_arguments(1, BOOL), "default": _any_arguments(2, ANY)}
-# Functions that no integer but a literal one can be given to.
-FLOAT_ONLY = frozenset(("isNaN", "isInf"))
+
+# Argo's own. isNil and default look at the result, not at their arguments: see the machine.
+ARGO = {
+    "isNaN": Function("isNaN", (FLOAT,), BOOL),
+    "isInf": Function("isInf", (FLOAT,), BOOL),
+    "isNil": Function("isNil", (ANY,), BOOL),
+    "default": Function("default", (ANY, ANY), ANY),
+    "asInt": Function("asInt", (ANY,), INT64),
+    "asFloat": Function("asFloat", (ANY,), FLOAT),
+}
+# Where a value has the type of a function, it is one of these.
+BY_TYPE = {function.type.name: function for function in ARGO.values()}
+APPLIED: Mapping[str, Callable[[Values], Value]] = {
+    "isNaN": _is_nan,
+    "isInf": _is_infinite,
+    "asInt": _as_int,
+    "asFloat": _as_float,
+}
+# Argo has them; a condition that asks the clock or the zones of a machine cannot be judged again later.
+UNSUPPORTED = frozenset(("now", "date", "duration"))
 # Where one value is chosen by its place in the list.
-POSITIONAL = frozenset(("first", "last"))
+POSITIONAL = frozenset(("first", "last", "get", "take", "find", "findIndex", "findLast", "findLastIndex"))

@@ -1,23 +1,21 @@
 """Tokens -> tree: a Pratt parser of the condition language.
 
-Law: the table of binding powers is the grammar. What it does not know is a ConditionError, never a
-guess.
+Law: the table of binding powers is the grammar, and the order of the branches is Argo's parser's. What it does not
+know is a ConditionError, never a guess.
 """
 
 import re
 from dataclasses import dataclass
 
-from canary_operator.conditions import syntax
+from canary_operator.conditions import functions, syntax
+from canary_operator.conditions.dialects import Dialect, Trait, refusal
 from canary_operator.conditions.problems import ConditionError
 from canary_operator.conditions.tokens import Kind, Token, tokenize
+from canary_operator.conditions.values import LARGEST_INTEGER
 
 MAX_NESTING = 40
 MAX_DEPTH = 100
-MAX_INTEGER = 2**63 - 1
 
-PREDICATES = frozenset(("all", "none", "any", "one", "filter", "map", "count"))
-# Argo v1.9's own search functions leave wrong values behind when nothing is found.
-REFUSED = frozenset(("find", "findIndex", "findLast", "findLastIndex", "groupBy", "reduce"))
 UNARY = {"not": 50, "!": 50, "-": 90, "+": 90}
 # A left operand that binds as tightly as the operator is taken first, except for powers.
 BINARY = {
@@ -48,20 +46,32 @@ BINARY = {
     "??": 500,
 }
 RIGHT_ASSOCIATIVE = frozenset(("**", "^"))
-# ``a not in b``: these may stand behind a "not".
+# ``a not in b``: these may stand behind a "not" without any doubt.
 NEGATABLE = frozenset(("in", "matches", "contains", "startsWith", "endsWith"))
 NEGATABLE_POWER = 20
 CONSTANTS = {"true": True, "false": False, "nil": None}
+# Words that may be the name of a member.
+WORDS = re.compile(r"[A-Za-z]+")
+# Predicate -> trait, where it has one.
+TRAITS = {
+    "find": Trait.SEARCH,
+    "findIndex": Trait.SEARCH,
+    "findLast": Trait.BACKWARDS,
+    "findLastIndex": Trait.BACKWARDS,
+    "keys": Trait.ORDER,
+    "values": Trait.ORDER,
+    "toPairs": Trait.ORDER,
+}
 
 
-def parse(text: str) -> syntax.Node:
+def parse(text: str, dialect: Dialect = Dialect.SAFE) -> syntax.Node:
     """Parse one condition.
 
     Raises:
 
-        ConditionError: the text is not a condition, or is too long, nested too deep or not supported.
+        ConditionError: the text is not a condition, is too long or nested too deep, or the dialect refuses it.
     """
-    parser = _Parser(text, tokenize(text))
+    parser = _Parser(text, tokenize(text), dialect)
     root = parser.expression(0)
     if parser.current.kind is not Kind.END:
         raise parser.unexpected()
@@ -75,9 +85,10 @@ def parse(text: str) -> syntax.Node:
 class _Parser:
     text: str
     tokens: tuple[Token, ...]
+    dialect: Dialect
     index: int = 0
     nesting: int = 0
-    predicates: int = 0
+    closures: int = 0
 
     @property
     def current(self) -> Token:
@@ -90,6 +101,11 @@ class _Parser:
         if self.current.kind is Kind.END:
             return self.problem("unexpected end")
         return self.problem(f"unexpected {self.current.kind.value} {self.current.value!r}")
+
+    def refuse(self, trait: Trait, token: Token) -> None:
+        why = refusal(self.dialect, trait)
+        if why is not None:
+            raise self.problem(f"{token.value}: {why}", token)
 
     def take(self) -> Token:
         token = self.current
@@ -110,17 +126,32 @@ class _Parser:
         if not self.accept(symbol):
             raise self.unexpected()
 
+    def expect_name(self) -> Token:
+        if self.current.kind is not Kind.NAME:
+            raise self.unexpected()
+        return self.take()
+
     # Expressions, from the loosest to the tightest.
 
     def expression(self, power: int) -> syntax.Node:
         self.nesting += 1
         if self.nesting > MAX_NESTING:
             raise self.problem(f"nested more than {MAX_NESTING} deep")
-        node = self.binaries(self.operand(), power)
-        if power == 0:
-            node = self.conditionals(node)
+        if power == 0 and self.accept("let"):
+            node = self.declaration()
+        else:
+            node = self.binaries(self.operand(), power)
+            if power == 0:
+                node = self.conditionals(node)
         self.nesting -= 1
         return node
+
+    def declaration(self) -> syntax.Node:
+        name = self.expect_name()
+        self.expect("=")
+        value = self.expression(0)
+        self.expect(";")
+        return syntax.Let(name.value, value, self.expression(0), name.at)
 
     def conditionals(self, node: syntax.Node) -> syntax.Node:
         while self.sees("?"):
@@ -136,9 +167,7 @@ class _Parser:
     def binaries(self, left: syntax.Node, power: int) -> syntax.Node:
         previous = ""
         while self.current.kind is Kind.SYMBOL:
-            if self.sees("not"):
-                left, previous = self.negated(left, power), "not"
-                continue
+            negated = self.negation(power) if self.sees("not") else None
             token = self.current
             if BINARY.get(token.value, -1) < power:
                 break
@@ -149,6 +178,7 @@ class _Parser:
                 raise self.problem(f"?? and {token.value} need parentheses between them", token)
             else:
                 left = self.binary(token, left)
+                left = syntax.Unary("not", left, token.at) if negated else left
             previous = token.value
         return left
 
@@ -157,15 +187,15 @@ class _Parser:
         right = self.expression(power if token.value in RIGHT_ASSOCIATIVE else power + 1)
         return syntax.Binary(token.value, left, right, token.at)
 
-    def negated(self, left: syntax.Node, power: int) -> syntax.Node:
-        # Argo's parser swallows a "not" that follows a tighter operator and goes on without it:
-        # "1 + 1 not in result" means "1 + 1 in result" there. Neither reading is safe.
+    def negation(self, power: int) -> Token:
+        # Argo's parser takes the "not" before it looks whether the operator behind it binds tightly enough, and
+        # forgets it where it does not: "1 + 1 not in result" means "1 + 1 in result" there.
         token = self.take()
-        if not self.sees(*NEGATABLE):
+        if self.dialect is Dialect.SAFE and not self.sees(*NEGATABLE):
             raise self.unexpected()
         if power > NEGATABLE_POWER:
-            raise self.problem("put the left side of 'not' into parentheses", token)
-        return syntax.Unary("not", self.binary(self.take(), left), token.at)
+            self.refuse(Trait.SWALLOWED_NOT, token)
+        return token
 
     def operand(self) -> syntax.Node:
         token = self.current
@@ -177,7 +207,17 @@ class _Parser:
             inner = self.expression(0)
             self.expect(")")
             return self.postfixes(inner)
-        return self.primary()
+        return self.postfixes(self.pointer()) if self.sees("#", ".") else self.primary()
+
+    def pointer(self) -> syntax.Node:
+        at = self.current.at
+        if not self.closures:
+            raise self.problem("cannot use # outside of a predicate")
+        # In front of a member the pointer may be left out: .field.
+        name = ""
+        if self.accept("#") and self.current.kind is Kind.NAME:
+            name = self.take().value
+        return syntax.Pointer(name, at)
 
     def primary(self) -> syntax.Node:
         token = self.current
@@ -196,24 +236,36 @@ class _Parser:
 
     def bracketed(self) -> syntax.Node:
         at = self.current.at
-        if self.accept("#"):
-            return self.pointer(at)
         if self.accept("["):
             return syntax.ArrayLiteral(self.listed("]"), at)
-        if self.sees("{", "let", "."):
-            raise self.problem(f"{self.current.value!r} is not supported here")
+        if self.accept("{"):
+            return self.map(at)
         raise self.unexpected()
 
-    def pointer(self, at: int) -> syntax.Node:
-        if not self.predicates:
-            raise ConditionError("cannot use # outside of a predicate", self.text, at)
-        if self.current.kind is Kind.NAME:
-            raise self.problem(f"#{self.current.value} is not supported")
-        return syntax.Pointer(at)
+    def map(self, at: int) -> syntax.Node:
+        keys: list[syntax.Node] = []
+        values: list[syntax.Node] = []
+        while not self.accept("}"):
+            if keys:
+                self.expect(",")
+                if self.accept("}"):
+                    break
+            keys.append(self.key())
+            self.expect(":")
+            values.append(self.expression(0))
+        return syntax.MapLiteral(tuple(keys), tuple(values), at)
+
+    def key(self) -> syntax.Node:
+        token = self.current
+        if token.kind in (Kind.NUMBER, Kind.STRING, Kind.NAME):
+            return syntax.Literal(self.take().value, token.at)
+        if self.sees("("):
+            return self.expression(0)
+        raise self.problem("a key of a map must be a text, a number, a name or stand in parentheses")
 
     def number(self, token: Token) -> syntax.Node:
         try:
-            value = _number(token.value)
+            value = _number(token.value.replace("_", ""))
         except ValueError:
             raise self.problem(f"invalid number {token.value}", token) from None
         return syntax.Literal(value, token.at)
@@ -221,35 +273,44 @@ class _Parser:
     # What follows a name.
 
     def name(self, token: Token) -> syntax.Node:
-        if not self.sees("("):
+        if not self.accept("("):
             return syntax.Name(token.value, token.at)
-        self.take()
-        if token.value in REFUSED:
-            raise self.problem(f"{token.value} is not supported", token)
-        if token.value not in PREDICATES:
-            return syntax.Call(token.value, self.listed(")"), token.at)
+        if token.value not in functions.PREDICATES:
+            return self.call(token, self.listed(")"))
         collection = self.expression(0)
         self.expect(",")
         return self.predicate(token, collection)
 
+    def call(self, token: Token, arguments: tuple[syntax.Node, ...]) -> syntax.Node:
+        if token.value in TRAITS:
+            self.refuse(TRAITS[token.value], token)
+        if token.value in functions.BUILTINS or token.value in functions.UNSUPPORTED:
+            return syntax.Builtin(token.value, arguments, token.at)
+        return syntax.Call(syntax.Name(token.value, token.at), arguments, token.at)
+
     def predicate(self, token: Token, collection: syntax.Node) -> syntax.Node:
+        arguments = [collection, self.closure()]
+        if token.value == "reduce" and self.accept(","):
+            arguments.append(self.expression(0))
+        self.expect(")")
+        return self.call(token, tuple(arguments))
+
+    def closure(self) -> syntax.Node:
+        at = self.current.at
         braces = self.accept("{")
-        self.predicates += 1
+        self.closures += 1
         body = self.expression(0)
-        self.predicates -= 1
+        self.closures -= 1
         if braces:
             self.expect("}")
-        self.expect(")")
-        return syntax.Predicate(token.value, collection, body, token.at)
+        return syntax.Closure(body, at)
 
     def piped(self, left: syntax.Node) -> syntax.Node:
-        token = self.take()
-        if token.kind is not Kind.NAME or token.value in REFUSED:
-            raise self.problem("a supported function must follow |", token)
+        token = self.expect_name()
         self.expect("(")
-        if token.value in PREDICATES:
+        if token.value in functions.PREDICATES:
             return self.predicate(token, left)
-        return syntax.Call(token.value, (left, *self.listed(")")), token.at)
+        return self.call(token, (left, *self.listed(")")))
 
     def listed(self, closing: str) -> tuple[syntax.Node, ...]:
         items: list[syntax.Node] = []
@@ -266,20 +327,28 @@ class _Parser:
     def postfixes(self, node: syntax.Node) -> syntax.Node:
         while self.sees("[", ".", "?."):
             token = self.take()
-            if token.value == "[":
-                node = self.subscript(node, token.at)
-            elif token.value == "." and self.current.kind is Kind.NAME:
-                field = self.take()
-                node = syntax.Field(node, field.value, field.at)
-            else:
-                raise self.problem(f"{token.value!r} is not supported here", token)
+            node = self.subscript(node, token.at) if token.value == "[" else self.member(node, token)
         return node
+
+    def member(self, node: syntax.Node, token: Token) -> syntax.Node:
+        name = self.current
+        if not (name.kind is Kind.NAME or (name.kind is Kind.SYMBOL and WORDS.fullmatch(name.value))):
+            raise self.problem("expected the name of a member")
+        self.take()
+        chained, optional = isinstance(node, syntax.Chain), token.value == "?."
+        base = node.inner if isinstance(node, syntax.Chain) else node
+        found: syntax.Node = syntax.Member(base, syntax.Literal(name.value, name.at), optional, name.at)
+        if self.sees("("):
+            self.refuse(Trait.VALUE_CALL, name)
+            self.take()
+            found = syntax.Call(found, self.listed(")"), name.at)
+        return syntax.Chain(found, name.at) if chained or optional else found
 
     def subscript(self, base: syntax.Node, at: int) -> syntax.Node:
         start = None if self.sees(":") else self.expression(0)
         if start is not None and not self.sees(":"):
             self.expect("]")
-            return syntax.Index(base, start, at)
+            return syntax.Member(base, start, optional=False, at=at)
         self.expect(":")
         stop = None if self.sees("]") else self.expression(0)
         self.expect("]")
@@ -287,6 +356,7 @@ class _Parser:
 
 
 def _number(digits: str) -> int | float:
+    # Argo reads 0o17, 0b11 and 0X1F as words of the language, and then knows no number for them.
     if "x" in digits:
         value: int | float = int(digits, 16)
     elif re.search(r"[.eE]", digits):
@@ -294,6 +364,6 @@ def _number(digits: str) -> int | float:
     else:
         value = int(digits, 10)
     # An infinite literal is one that Go refuses as out of range; integers there have 64 bits.
-    if value == float("inf") or (isinstance(value, int) and value > MAX_INTEGER):
+    if value == float("inf") or (isinstance(value, int) and value > LARGEST_INTEGER):
         raise ValueError(digits)
     return value

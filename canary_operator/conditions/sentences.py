@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 
 from canary_operator.conditions.expression import Comparison, Condition
-from canary_operator.conditions.functions import plain_decimal
+from canary_operator.conditions.texts import plain_decimal
 
 MAX_VALUES = 5
 MAX_CONDITION = 160

@@ -1,10 +1,13 @@
 """The tree of a condition.
 
-Law: frozen nouns and how to walk them; no types, no values. Positions are indices into the text.
+Law: frozen nouns and how to walk them; no values are computed. Positions are indices into the text. The type of a
+node is that of the type checker, None before it and for what the optimizer makes without one.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from canary_operator.conditions.values import Type, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,21 +16,34 @@ class Literal:
 
     value: bool | int | float | str | None
     at: int
+    type: Type | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A list or map that the optimizer has computed."""
+
+    value: Value
+    at: int
+    type: Type | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A name of the environment, such as ``result``."""
+    """A name of the environment, such as ``result``, or a variable."""
 
     name: str
     at: int
+    type: Type | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Pointer:
-    """``#``: the element that a predicate looks at."""
+    """``#``: the element that a predicate looks at; ``#index`` and ``#acc`` have a name."""
 
+    name: str
     at: int
+    type: Type | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +53,7 @@ class Unary:
     operator: str
     operand: "Node"
     at: int
+    type: Type | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +64,7 @@ class Binary:
     left: "Node"
     right: "Node"
     at: int
+    type: Type | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,89 +75,159 @@ class Conditional:
     yes: "Node"
     no: "Node"
     at: int
+    type: Type | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Index:
-    """``base[index]``; a negative index counts from the end."""
+class Member:
+    """``base[index]`` or ``base.name``; optional for ``base?.name``."""
 
     base: "Node"
     index: "Node"
+    optional: bool
     at: int
+    type: Type | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
-    """``base.name``."""
+class Chain:
+    """Where a chain of members with ``?.`` ends: nil inside of it is nil for all of it."""
 
-    base: "Node"
-    name: str
+    inner: "Node"
     at: int
+    type: Type | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """``base[start:stop]``; either bound may be missing."""
+    """``base[start:stop]``."""
 
     base: "Node"
     start: "Node | None"
     stop: "Node | None"
     at: int
+    type: Type | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class ArrayLiteral:
-    """``[1, 2]``."""
+    """``[a, b]``."""
 
     items: tuple["Node", ...]
     at: int
+    type: Type | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class MapLiteral:
+    """``{a: 1, "b": 2, (c): 3}``."""
+
+    keys: tuple["Node", ...]
+    values: tuple["Node", ...]
+    at: int
+    type: Type | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """``function(arguments)``."""
+    """A call of one of Argo's own functions, or of a value."""
 
-    function: str
+    callee: "Node"
     arguments: tuple["Node", ...]
     at: int
+    type: Type | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Predicate:
-    """``all(collection, body)`` and its family; in the body ``#`` is one element."""
+class Closure:
+    """What a predicate does with each element."""
 
-    function: str
-    collection: "Node"
     body: "Node"
     at: int
+    type: Type | None = field(default=None, compare=False)
 
 
-Node = Literal | Name | Pointer | Unary | Binary | Conditional | Index | Field | Slice | ArrayLiteral | Call | Predicate
+@dataclass(frozen=True, slots=True)
+class Builtin:
+    """A call of one of the language's functions.
+
+    Args:
+
+        then: what the optimizer does with each element that is found, None for nothing.
+
+        throws: nothing found is an error, not nil.
+    """
+
+    name: str
+    arguments: tuple["Node", ...]
+    at: int
+    type: Type | None = field(default=None, compare=False)
+    then: "Node | None" = None
+    throws: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Let:
+    """``let name = value; body``."""
+
+    name: str
+    value: "Node"
+    body: "Node"
+    at: int
+    type: Type | None = field(default=None, compare=False)
+
+
+Node = (
+    Literal
+    | Constant
+    | Name
+    | Pointer
+    | Unary
+    | Binary
+    | Conditional
+    | Member
+    | Chain
+    | Slice
+    | ArrayLiteral
+    | MapLiteral
+    | Call
+    | Closure
+    | Builtin
+    | Let
+)
+Rule = Callable[[Node], Node]
+
+# Kind of node -> names of the fields that hold nodes, in the order in which Argo visits them.
+PARTS: Mapping[type, tuple[str, ...]] = {
+    Literal: (),
+    Constant: (),
+    Name: (),
+    Pointer: (),
+    Unary: ("operand",),
+    Binary: ("left", "right"),
+    Conditional: ("condition", "yes", "no"),
+    Member: ("base", "index"),
+    Chain: ("inner",),
+    Slice: ("base", "start", "stop"),
+    ArrayLiteral: ("items",),
+    MapLiteral: ("keys", "values"),
+    Call: ("callee", "arguments"),
+    Closure: ("body",),
+    Builtin: ("arguments",),
+    Let: ("value", "body"),
+}
 
 
 def children(node: Node) -> tuple[Node, ...]:
     """Return the nodes directly below one."""
-    match node:
-        case Literal() | Name() | Pointer():
-            return ()
-        case Unary():
-            return (node.operand,)
-        case Binary():
-            return (node.left, node.right)
-        case Conditional():
-            return (node.condition, node.yes, node.no)
-        case Index():
-            return (node.base, node.index)
-        case Field():
-            return (node.base,)
-        case Slice():
-            return tuple(part for part in (node.base, node.start, node.stop) if part is not None)
-        case ArrayLiteral():
-            return node.items
-        case Call():
-            return node.arguments
-        case Predicate():
-            return (node.collection, node.body)
+    found: list[Node] = []
+    for name in PARTS[type(node)]:
+        part = getattr(node, name)
+        if isinstance(part, tuple):
+            found.extend(part)
+        elif part is not None:
+            found.append(part)
+    return tuple(found)
 
 
 def walk(root: Node) -> Iterator[tuple[int, Node]]:
@@ -151,14 +239,26 @@ def walk(root: Node) -> Iterator[tuple[int, Node]]:
         waiting.extend((depth + 1, child) for child in children(node))
 
 
-def is_literal_arithmetic(root: Node) -> bool:
-    """Whether a tree holds nothing but literals and operators."""
-    return all(isinstance(node, (Literal, Unary, Binary)) for _, node in walk(root))
+def changed(node: Node, **fields: object) -> Node:
+    """Return the same node with other fields."""
+    kept = {name: getattr(node, name) for name in node.__dataclass_fields__}
+    return type(node)(**(kept | fields))
 
 
-def mentions_result(root: Node) -> bool:
-    """Whether ``result`` stands anywhere in the tree; ``default`` hands it out without its name."""
-    return any(
-        (isinstance(node, Name) and node.name == "result") or (isinstance(node, Call) and node.function == "default")
-        for _, node in walk(root)
-    )
+def rewritten(node: Node, rule: Rule) -> Node:
+    """Apply a rule to every node, the children first; what does not change stays the same object."""
+    fields: dict[str, object] = {}
+    for name in PARTS[type(node)]:
+        part = getattr(node, name)
+        if isinstance(part, tuple):
+            new = tuple([rewritten(child, rule) for child in part])
+            if any(one is not other for one, other in zip(new, part, strict=True)):
+                fields[name] = new
+        elif part is not None and (found := rewritten(part, rule)) is not part:
+            fields[name] = found
+    return rule(changed(node, **fields) if fields else node)
+
+
+def mentions(root: Node, name: str) -> bool:
+    """Whether a name stands anywhere in the tree."""
+    return any(isinstance(node, Name) and node.name == name for _, node in walk(root))
