@@ -8,7 +8,8 @@ import enum
 from dataclasses import dataclass
 
 from canary_operator.conditions import differences, expression, sentences
-from canary_operator.conditions.differences import Asked, Dialect, Met, Situation
+from canary_operator.conditions.dialects import Dialect
+from canary_operator.conditions.differences import Asked, Met, Situation
 from canary_operator.conditions.expression import Condition, ConditionError
 from canary_operator.model import samples
 from canary_operator.model.verdict import HoldReason
@@ -124,7 +125,7 @@ def _compiled(field: str, text: str, result_type: expression.Type, dialect: Dial
     if not text:
         return None
     try:
-        return expression.compile_condition(text, result_type)
+        return expression.compile_condition(text, result_type, dialect)
     except ConditionError as error:
         if dialect is Dialect.ARGO:
             raise

@@ -195,7 +195,8 @@ def _condition(raw: Mapping[str, Any], name: str, path: str) -> str:
     if not isinstance(value, str):
         raise _wrong(f"{path}.{name}", value, "a condition in quotes")
     try:
-        expression.check_syntax(value)
+        # Whether the policy asks for Argo's dialect is not known here; what the safe one refuses is told when judging.
+        expression.check_syntax(value, expression.Dialect.ARGO)
     except expression.ConditionError as error:
         raise errors.ConfigurationError(f"{path}.{name}: {error}") from error
     return value
