@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from canary_operator.conditions import expression
-from canary_operator.conditions.dialects import Dialect as Dialect
+from canary_operator.conditions.dialects import Dialect
 from canary_operator.conditions.expression import Condition
 from canary_operator.model import samples
 from canary_operator.model.verdict import HoldReason

@@ -7,7 +7,8 @@ of errors completes a metric: an outage is never an abort.
 import enum
 from dataclasses import dataclass, replace
 
-from canary_operator.conditions.differences import Dialect, Situation, deviates
+from canary_operator.conditions.dialects import Dialect
+from canary_operator.conditions.differences import Situation, deviates
 from canary_operator.conditions.measurement import Measurement, MeasurementPhase
 from canary_operator.conditions.metric_spec import Limits
 from canary_operator.model import samples

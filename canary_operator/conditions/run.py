@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from canary_operator.conditions import metric as metrics
-from canary_operator.conditions.differences import Dialect, Situation, deviates
+from canary_operator.conditions.dialects import Dialect
+from canary_operator.conditions.differences import Situation, deviates
 from canary_operator.conditions.measurement import Measurement, MeasurementPhase
 from canary_operator.conditions.metric import Counters, MetricPhase
 from canary_operator.conditions.metric_spec import Limits

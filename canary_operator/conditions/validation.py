@@ -8,9 +8,10 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from canary_operator.conditions import patterns, templating
-from canary_operator.conditions.metric_spec import DEFAULT_CONSECUTIVE_ERROR_LIMIT, Limits
+from canary_operator.conditions.metric_spec import DEFAULT_CONSECUTIVE_ERROR_LIMIT, LARGEST_LIMIT, Limits
 from canary_operator.conditions.problems import OperandError
 from canary_operator.conditions.run import RETAINED_MEASUREMENTS, Rule
 from canary_operator.errors import ConfigurationError
@@ -68,6 +69,9 @@ def _rule(
 ) -> Rule:
     name = metric["name"]
     limit = int(retained[name]["limit"]) if name in retained else 0
+    if provider_mistake(metric):
+        # Argo asks the provider before it forgets anything, and there is none.
+        limit = LARGEST_LIMIT
     return Rule(
         name,
         limits_of(metric),
@@ -75,6 +79,18 @@ def _rule(
         delayed=bool(metric.get("initialDelay")),
         retained=limit if limit > 0 else RETAINED_MEASUREMENTS,
     )
+
+
+def provider_mistake(metric: Mapping[str, Any]) -> str:
+    """Why every measurement is an error before Prometheus is asked, in Argo's words; "" where it is asked."""
+    prometheus = (metric.get("provider") or {}).get("prometheus") or {}
+    address = prometheus.get("address") or ""
+    if not address:
+        return "prometheus address is not configured"
+    parts = urlsplit(address)
+    if not (parts.scheme and parts.netloc):
+        return "prometheus address is not is url format"
+    return "prometheus timeout should not be negative" if prometheus.get("timeout", 0) < 0 else ""
 
 
 def limits_of(metric: Mapping[str, Any]) -> Limits:

@@ -7,7 +7,7 @@ import pytest
 
 from canary_operator.conditions import run as runs
 from canary_operator.conditions import templating, validation
-from canary_operator.conditions.differences import Dialect
+from canary_operator.conditions.dialects import Dialect
 from canary_operator.conditions.measurement import Measurement, MeasurementPhase, measure
 from canary_operator.conditions.metric import Counters, MetricPhase, assess
 from canary_operator.conditions.metric_spec import Limits

@@ -6,7 +6,7 @@ from canary_operator.conditions import validation
 from canary_operator.conditions.metric_spec import Limits
 from canary_operator.conditions.validation import Accepted, Refused
 
-PROMETHEUS = {"prometheus": {"query": "up"}}
+PROMETHEUS = {"prometheus": {"query": "up", "address": "http://prometheus:9090"}}
 
 
 def metric(name="a", **fields):
@@ -136,6 +136,28 @@ def test_retention_is_ten_unless_a_rule_says_more_than_nothing(limit, retained):
     raw = spec(metric(), measurementRetention=[{"metricName": "a", "limit": limit}])
 
     assert rule_of(raw).retained == retained
+
+
+# Columns: settings of Prometheus, Argo's words.
+UNASKED = {
+    "no address": ({"address": ""}, "prometheus address is not configured"),
+    "no URL": ({"address": "prometheus:9090"}, "prometheus address is not is url format"),
+    "a negative timeout": ({"timeout": -1}, "prometheus timeout should not be negative"),
+    "nothing wrong": ({}, ""),
+}
+
+
+@pytest.mark.parametrize(("settings", "said"), UNASKED.values(), ids=UNASKED.keys())
+def test_what_is_wrong_before_prometheus_is_asked(settings, said):
+    raw = metric(provider={"prometheus": {**PROMETHEUS["prometheus"], **settings}})
+
+    assert validation.provider_mistake(raw) == said
+
+
+def test_without_a_provider_nothing_is_forgotten():
+    raw = spec(metric(provider={"prometheus": {"query": "up"}}))
+
+    assert rule_of(raw).retained > 1_000_000
 
 
 def test_arguments_are_inserted_before_anything_is_read():

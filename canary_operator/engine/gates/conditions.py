@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from canary_operator.conditions import metric as metrics
-from canary_operator.conditions.differences import Dialect, Situation, deviates
+from canary_operator.conditions.dialects import Dialect
+from canary_operator.conditions.differences import Situation, deviates
 from canary_operator.conditions.measurement import Measurement, MeasurementPhase, measure
 from canary_operator.conditions.metric import Counters, MetricPhase
 from canary_operator.conditions.metric_spec import Limits, MetricSpec
