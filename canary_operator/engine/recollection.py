@@ -211,7 +211,8 @@ def _optional(value: Any) -> float | None:
 
 
 def _load_dispersion(phi: Any, burst: Any, requests: Any, ratio: Any, strata: Any) -> Dispersion:
-    spread = Dispersion(*map(_number, (phi, burst, requests, ratio)), tuple(map(str, strata)))
+    parts = tuple(map(str, strata))
+    spread = Dispersion(_number(phi), _number(burst), _number(requests), _number(ratio), parts)
     if not (spread.phi >= 1 and spread.requests >= 0 and 0 <= spread.ratio <= 1):
         raise ValueError("the stored dispersion is none")
     return spread
