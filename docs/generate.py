@@ -1,12 +1,13 @@
-"""Writes docs/reasons.md, and the table of docs/argo.md, from the tables that decide.
+"""Writes docs/reasons.md, and the tables of docs/argo.md, from the tables that decide.
 
 Law: sentences for people stand here or in the table itself; order and membership come from
-canary_operator.engine.tables and canary_operator.conditions.differences.
+canary_operator.engine.tables, canary_operator.conditions.differences and canary_operator.conditions.dialects.
 """
 
 import sys
 from pathlib import Path
 
+from canary_operator.conditions.dialects import REFUSED_WHEN_SAFE
 from canary_operator.conditions.differences import TABLE, Difference
 from canary_operator.engine import tables
 from canary_operator.model.verdict import AbortReason, HoldReason, PromoteReason, Reason
@@ -14,6 +15,8 @@ from canary_operator.model.verdict import AbortReason, HoldReason, PromoteReason
 TARGET = Path(__file__).with_name("reasons.md")
 ARGO = Path(__file__).with_name("argo.md")
 BEGIN, END = "<!-- differences: written by docs/generate.py -->\n", "<!-- end of differences -->\n"
+LANGUAGE_BEGIN = "<!-- language: written by docs/generate.py -->\n"
+LANGUAGE_END = "<!-- end of language -->\n"
 
 PROMOTE = {
     PromoteReason.OVERRIDE: "a person said so in `spec.override` of the CanaryGate",
@@ -112,13 +115,21 @@ def _promotable() -> str:
     )
 
 
-def differences() -> str:
-    """Return docs/argo.md with its table."""
-    before, _, rest = ARGO.read_text().partition(BEGIN)
-    _, _, after = rest.partition(END)
-    head = ["| situation | Argo | here | why | with `compatibility: argo` |", "|---|---|---|---|---|"]
-    table = "\n".join([*head, *map(_difference, TABLE)])
-    return f"{before}{BEGIN}\n{table}\n\n{END}{after}"
+def argo() -> str:
+    """Return docs/argo.md with its two tables."""
+    differing = ["| situation | Argo | here | why | with `compatibility: argo` |", "|---|---|---|---|---|"]
+    differing += map(_difference, TABLE)
+    refused = ["| in a condition | why it is a `ConfigurationError` |", "|---|---|"]
+    refused += [f"| {trait.value} | {why.replace('|', chr(92) + '|')} |" for trait, why in REFUSED_WHEN_SAFE.items()]
+    page_with_one = _between(ARGO.read_text(), BEGIN, END, differing)
+    return _between(page_with_one, LANGUAGE_BEGIN, LANGUAGE_END, refused)
+
+
+def _between(text: str, begin: str, end: str, table: list[str]) -> str:
+    before, _, rest = text.partition(begin)
+    _, _, after = rest.partition(end)
+    written_table = "\n".join(table)
+    return f"{before}{begin}\n{written_table}\n\n{end}{after}"
 
 
 def _difference(row: Difference) -> str:
@@ -128,7 +139,7 @@ def _difference(row: Difference) -> str:
 
 def written() -> dict[Path, str]:
     """Return every page that is written here, and its text."""
-    return {TARGET: page(), ARGO: differences()}
+    return {TARGET: page(), ARGO: argo()}
 
 
 if __name__ == "__main__":

@@ -271,4 +271,4 @@ def _failure(error: Exception, end: float, limit: float) -> str:
 
 
 def _unavailable(message: str, fault: Fault = Fault.SERVER) -> Reply:
-    return Reply(Absent(HoldReason.TELEMETRY_UNAVAILABLE, message), fault)
+    return Reply(Absent(HoldReason.TELEMETRY_UNAVAILABLE, message, partial=fault is Fault.PARTIAL), fault)

@@ -112,7 +112,7 @@ def decode_answer(body: bytes | bytearray) -> Reply:
     except _UnreadableError as error:
         return Reply(_unavailable(f"the answer cannot be read: {error}"), Fault.SERVER)
     except _PartialError as error:
-        return Reply(_unavailable(str(error)), Fault.PARTIAL)
+        return Reply(Absent(HoldReason.TELEMETRY_UNAVAILABLE, str(error), partial=True), Fault.PARTIAL)
     except _TooManyError as error:
         return Reply(Absent(HoldReason.CONFIGURATION_ERROR, str(error)), Fault.SIZE)
     except _RefusedError as error:

@@ -10,7 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from canary_operator import settings
 from canary_operator.model.providers import ProviderAddresses, normalise_address
@@ -326,4 +326,4 @@ class _Desk:
     def _named(self, answer: Answer | Absent) -> Answer | Absent:
         if isinstance(answer, Answer):
             return answer
-        return Absent(answer.reason, f"provider {self.provider.name!r}: {answer.message}")
+        return replace(answer, message=f"provider {self.provider.name!r}: {answer.message}")

@@ -143,7 +143,7 @@ def test_an_info_beside_a_warning_changes_nothing(infos):
     read = decode_answer(reply("vector", [], warnings=["store gone"], infos=infos))
 
     message = "the answer came with 1 warning(s), so it may be partial"
-    assert read == Reply(Absent(UNAVAILABLE, message), Fault.PARTIAL)
+    assert read == Reply(Absent(UNAVAILABLE, message, partial=True), Fault.PARTIAL)
 
 
 @pytest.mark.parametrize(
