@@ -114,6 +114,10 @@ class _Compiler:
         self.land(end)
 
     def member(self, node: syntax.Member) -> None:
+        if _is_result(node.base) and isinstance(node.index, syntax.Literal) and type(node.index.value) is int:
+            # By far the most usual beginning of a condition; it cannot be told from its three single steps.
+            self.emit(operations.load_item, node.index.value)
+            return
         self.visit(node.base)
         if node.optional:
             self.chains[-1].append(self.emit(operations.jump_if_nil))
@@ -168,6 +172,9 @@ class _Compiler:
     def call(self, node: syntax.Call) -> None:
         for argument in node.arguments:
             self.visit(argument)
+        if isinstance(node.callee, syntax.Name) and node.callee.name in functions.ARGO:
+            self.emit(operations.call_argo, (node.callee.name, len(node.arguments)))
+            return
         self.visit(node.callee)
         self.emit(operations.call, len(node.arguments))
 
@@ -329,6 +336,11 @@ class _Compiler:
 
         self.loop(body)
         self.emit(operations.get_accumulated)
+
+
+def _is_result(node: Node) -> bool:
+    # No variable can have this name.
+    return isinstance(node, syntax.Name) and node.name == "result"
 
 
 def _text(node: Node) -> str | None:

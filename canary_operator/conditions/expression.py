@@ -216,9 +216,11 @@ def _number(node: syntax.Node) -> float | None:
 
 
 def _value(result: Result, wanted: Type, text: str) -> Value:
-    if wanted == VECTOR and not isinstance(result, (str, Mapping)) and isinstance(result, Sequence):
-        numbers = tuple(map(float, result))  # type: ignore[arg-type]
+    if wanted is VECTOR and isinstance(result, (list, tuple)):
+        numbers = tuple(map(float, result))
         return Array(numbers, FLOAT, weight=len(numbers))
+    if wanted is SCALAR and isinstance(result, float):
+        return result
     try:
         value = float(result) if type(result) is int else encoding.value_of(result)
     except OperandError as fault:

@@ -75,10 +75,16 @@ def parse(text: str, dialect: Dialect = Dialect.SAFE) -> syntax.Node:
     root = parser.expression(0)
     if parser.current.kind is not Kind.END:
         raise parser.unexpected()
+    # Every level of the tree has a word of its own.
+    if len(parser.tokens) > MAX_DEPTH:
+        _check_depth(text, root)
+    return root
+
+
+def _check_depth(text: str, root: syntax.Node) -> None:
     for depth, node in syntax.walk(root):
         if depth > MAX_DEPTH:
             raise ConditionError(f"more than {MAX_DEPTH} operations deep", text, node.at)
-    return root
 
 
 @dataclass(slots=True)

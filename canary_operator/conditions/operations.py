@@ -5,6 +5,7 @@ jump over, None for none. What is not possible is an OperandError.
 """
 
 import math
+import operator
 from collections.abc import Callable
 
 from canary_operator.conditions import arithmetic, comparing, containers, functions, patterns
@@ -20,7 +21,6 @@ from canary_operator.conditions.values import (
     STRING,
     Array,
     Function,
-    Int64,
     Kind,
     Map,
     Uint8,
@@ -37,6 +37,7 @@ from canary_operator.conditions.values import (
     whole,
 )
 
+_PLAIN = frozenset((float, int))
 # Functions that turn a number into an integer, which NaN and infinity are not.
 _WHOLE = frozenset(("int", "asInt"))
 
@@ -69,6 +70,17 @@ def pop(machine: Machine, _: None) -> None:
 def load_result(machine: Machine, _: None) -> None:
     """Put the result on the stack."""
     machine.stack.append(machine.result)
+
+
+def load_item(machine: Machine, index: int) -> None:
+    """Put an item of the result on the stack."""
+    result = machine.result
+    if type(result) is Array and 0 <= index < len(result.items):
+        machine.stack.append(result.items[index])
+        return
+    if type(result) is str:
+        machine.spend(len(result))
+    machine.stack.append(containers.fetch(result, index))
 
 
 def load_environment(machine: Machine, _: None) -> None:
@@ -146,12 +158,15 @@ def invert(machine: Machine, _: None) -> None:
     machine.stack[-1] = not truth(machine.stack[-1])
 
 
-def _test(holds: Callable[[Value, Value], bool]) -> Operation:
+def _test(holds: Callable[[Value, Value], bool], of_floats: Callable[[float, float], bool] | None = None) -> Operation:
     def operation(machine: Machine, _: object) -> None:
         right = machine.stack.pop()
         left = machine.stack[-1]
-        if type(right) is not float:
-            machine.spend(weight_of(left) + weight_of(right))
+        # Most comparisons are those of a float with a number; the rest may be lists of any size.
+        if of_floats is not None and type(left) is float and type(right) in _PLAIN:
+            machine.stack[-1] = of_floats(left, float(right))  # type: ignore[arg-type]
+            return
+        machine.spend(weight_of(left) + weight_of(right))
         machine.stack[-1] = holds(left, right)
 
     return operation
@@ -285,6 +300,9 @@ def fetch(machine: Machine, _: object) -> None:
     """``base[index]``."""
     index = machine.stack.pop()
     base = machine.stack[-1]
+    if type(base) is Array and type(index) is int and 0 <= index < len(base.items):
+        machine.stack[-1] = base.items[index]
+        return
     if type(base) is str:
         machine.spend(len(base))
     machine.stack[-1] = containers.fetch(base, index)
@@ -342,22 +360,20 @@ def call_builtin(machine: Machine, argument: tuple[str, functions.Builtin, int])
     """Call a function of the language."""
     name, known, count = argument
     values = tuple(_taken(machine, count))
-    machine.spend(sum(map(weight_of, values)))
-    _check_whole(machine, name, values)
+    for one in values:
+        machine.spend(weight_of(one))
+    if name in _WHOLE:
+        _check_whole(machine, values)
     value = known.apply(values)
-    if not isinstance(value, float):
+    if type(value) is int:
+        value = machine.whole(value)
+    elif type(value) is not float:
         machine.spend(weight_of(value))
-    if type(value) in (int, Int64):
-        value = _bounded(machine, value)
     machine.stack.append(value)
 
 
-def _bounded(machine: Machine, value: Value) -> Value:
-    return Int64(value) if type(value) is Int64 else machine.whole(value)  # type: ignore[arg-type]
-
-
-def _check_whole(machine: Machine, name: str, values: tuple[Value, ...]) -> None:
-    if name in _WHOLE and type(values[0]) is float and not _is_whole(values[0]):
+def _check_whole(machine: Machine, values: tuple[Value, ...]) -> None:
+    if type(values[0]) is float and not _is_whole(values[0]):
         machine.refuse(Trait.NO_INTEGER)
 
 
@@ -376,12 +392,20 @@ def call(machine: Machine, count: int) -> None:
     for value, wanted in zip(values, function.parameters, strict=True):
         if not assignable(type_of(value), wanted):
             raise OperandError(f"cannot use {type_of(value)} as argument (type {wanted}) to call {function.name}")
-    machine.spend(sum(map(weight_of, values)))
-    _check_whole(machine, function.name, values)
     machine.stack.append(_applied(machine, function.name, values))
 
 
+def call_argo(machine: Machine, argument: tuple[str, int]) -> None:
+    """Call a function of Argo's by its name; how many arguments it has is checked already."""
+    name, count = argument
+    machine.stack.append(_applied(machine, name, tuple(_taken(machine, count))))
+
+
 def _applied(machine: Machine, name: str, values: tuple[Value, ...]) -> Value:
+    for one in values:
+        machine.spend(weight_of(one))
+    if name in _WHOLE:
+        _check_whole(machine, values)
     # Argo asks the raw result here, and ignores the first argument.
     if name == "isNil":
         return machine.result is None
@@ -495,11 +519,11 @@ def out_of_range(machine: Machine, _: object) -> None:
 
 
 TESTS = {
-    "==": _test(comparing.equal),
-    "<": _test(comparing.less),
-    ">": _test(comparing.greater),
-    "<=": _test(comparing.at_most),
-    ">=": _test(comparing.at_least),
+    "==": _test(comparing.equal, operator.eq),
+    "<": _test(comparing.less, operator.lt),
+    ">": _test(comparing.greater, operator.gt),
+    "<=": _test(comparing.at_most, operator.le),
+    ">=": _test(comparing.at_least, operator.ge),
     "contains": _of_texts(lambda left, right: right in left),
     "startsWith": _of_texts(lambda left, right: left.startswith(right)),
     "endsWith": _of_texts(lambda left, right: left.endswith(right)),

@@ -36,12 +36,16 @@ def optimized(text: str, root: Node, dialect: Dialect) -> Node:
 
         ConditionError: a constant part cannot be computed, or the dialect refuses what comes out.
     """
-    root = syntax.rewritten(root, _in_array)
+    if "in" in text:
+        root = syntax.rewritten(root, _in_array)
     fold = partial(_folded, text, dialect)
     for _ in range(MAX_PASSES):
         before, root = root, syntax.rewritten(root, fold)
         if root is before:
             break
+    # Nothing below has any effect without one of these two words.
+    if ".." not in text and "filter" not in text:
+        return root
     names = set(_names(root))
     for rule, needs in _RULES:
         if needs <= names:

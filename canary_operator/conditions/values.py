@@ -178,15 +178,11 @@ _TYPES: Mapping[type, Type] = {
 
 def type_of(value: Value) -> Type:
     """Return the type that a value has while it is computed."""
-    match value:
-        case Array():
-            return PAIR if value.pair else array_of(value.element)
-        case Map():
-            return map_of(value.key, value.element)
-        case Function():
-            return value.type
-        case _:
-            return _TYPES[type(value)]
+    if isinstance(value, Array):
+        return PAIR if value.pair else array_of(value.element)
+    if isinstance(value, Map):
+        return map_of(value.key, value.element)
+    return value.type if isinstance(value, Function) else _TYPES[type(value)]
 
 
 def assignable(given: Type, wanted: Type) -> bool:
@@ -216,11 +212,9 @@ def key_of(value: Value) -> Hashable:
 
 def weight_of(value: Value) -> int:
     """How much a value holds: items and characters, and one for itself."""
-    match value:
-        case str() | Array() | Map():
-            return (len(value) if isinstance(value, str) else value.weight) + 1
-        case _:
-            return 1
+    if isinstance(value, (Array, Map)):
+        return value.weight + 1
+    return len(value) + 1 if isinstance(value, str) else 1
 
 
 def depth_of(value: Value) -> int:
