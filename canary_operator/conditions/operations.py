@@ -241,7 +241,8 @@ def modulo(machine: Machine, _: object) -> None:
 def span(machine: Machine, _: object) -> None:
     """``a..b``."""
     last, first = arithmetic.cut(machine.stack.pop()), arithmetic.cut(machine.stack[-1])
-    count = max(0, last - first + 1)
+    # The length of a range over nearly all integers wraps, and is no length any more.
+    count = max(0, machine.whole(last - first + 1))
     machine.allocate(count)
     machine.stack[-1] = Array(range(first, first + count), INT, weight=count)
 

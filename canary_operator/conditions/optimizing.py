@@ -207,8 +207,8 @@ def _constant_range(node: Node) -> Node:
     match node:
         case Binary(operator="..", left=left, right=right):
             first, last = _integer(left), _integer(right)
-            if first is not None and last is not None and last - first + 1 <= MAX_RANGE:
-                size = max(0, last - first + 1)
+            if first is not None and last is not None and wrapped(last - first + 1) <= MAX_RANGE:
+                size = max(0, wrapped(last - first + 1))
                 return Constant(Array(range(first, first + size), INT, weight=size), node.at)
     return node
 
