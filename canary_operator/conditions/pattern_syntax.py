@@ -225,7 +225,7 @@ class _Parser:
         if one == "(":
             return self.group()
         if one == "[":
-            return (self.one(self.characters()),)
+            return (One(self.characters()),)
         if one == "\\":
             return (self.escaped(),)
         self.at += 1
@@ -241,7 +241,12 @@ class _Parser:
                 return (self.one(partial(among, frozenset(one))),)
 
     def one(self, test: Test) -> One:
-        return One(partial(_folded, test) if "i" in self.flags else test)
+        return One(self.in_case(test))
+
+    def in_case(self, test: Test, *, negated: bool = False) -> Test:
+        """A test that looks at the case or not, as the flags say; it is folded before it is negated."""
+        found: Test = partial(_folded, test) if "i" in self.flags else test
+        return partial(_negated, found) if negated else found
 
     def group(self) -> tuple[Part, ...]:
         if not self.sees("(?"):
@@ -276,15 +281,15 @@ class _Parser:
         if following and following in "AzbB":
             self.at += 2
             return Edge({"A": "^", "z": "$"}.get(following, following))
-        return self.one(self.perl() or self.unicode() or partial(among, frozenset(self.character())))
+        group = self.perl() or self.unicode()
+        return One(group) if group else self.one(partial(among, frozenset(self.character())))
 
     def perl(self) -> Test | None:
         following = self.pattern[self.at + 1 : self.at + 2]
         if not self.sees("\\") or following.lower() not in _PERL or not following:
             return None
         self.at += 2
-        test = partial(among, _PERL[following.lower()])
-        return test if following.islower() else partial(_negated, test)
+        return self.in_case(partial(among, _PERL[following.lower()]), negated=following.isupper())
 
     def unicode(self) -> Test | None:
         if not (self.sees("\\p") or self.sees("\\P")):
@@ -294,7 +299,7 @@ class _Parser:
         if match is None or (name != "Any" and name not in _CATEGORIES):
             raise self.problem("an unknown class of characters")
         test = partial(_of_category, "" if name == "Any" else name or "")
-        return partial(_negated, test) if (match["sign"] == "P") != bool(match["not"]) else test
+        return self.in_case(test, negated=(match["sign"] == "P") != bool(match["not"]))
 
     def character(self) -> str:
         """One character, escaped or not."""
@@ -320,10 +325,7 @@ class _Parser:
         tests: list[Test] = []
         while not tests or not self.accept("]"):
             tests.append(self.named() or self.perl() or self.unicode() or self.range())
-        # A class is folded before it is negated.
         test: Test = partial(_any_of, tuple(tests))
-        if negated and "i" in self.flags:
-            test = partial(_folded, test)
         return partial(_negated, test) if negated else test
 
     def named(self) -> Test | None:
@@ -334,15 +336,14 @@ class _Parser:
         if name.removeprefix("^") not in _NAMED:
             raise self.problem("invalid character class range")
         self.at = end + 2
-        test = partial(among, _NAMED[name.removeprefix("^")])
-        return partial(_negated, test) if name.startswith("^") else test
+        return self.in_case(partial(among, _NAMED[name.removeprefix("^")]), negated=name.startswith("^"))
 
     def range(self) -> Test:
         low = self.character()
         if not self.sees("-") or self.sees("-]") or self.at + 1 >= len(self.pattern):
-            return partial(among, frozenset(low))
+            return self.in_case(partial(among, frozenset(low)))
         self.at += 1
         high = self.character()
         if high < low:
             raise self.problem("invalid character class range")
-        return partial(_between, low, high)
+        return self.in_case(partial(_between, low, high))
