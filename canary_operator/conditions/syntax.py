@@ -257,8 +257,3 @@ def rewritten(node: Node, rule: Rule) -> Node:
         elif part is not None and (found := rewritten(part, rule)) is not part:
             fields[name] = found
     return rule(changed(node, **fields) if fields else node)
-
-
-def mentions(root: Node, name: str) -> bool:
-    """Whether a name stands anywhere in the tree."""
-    return any(isinstance(node, Name) and node.name == name for _, node in walk(root))

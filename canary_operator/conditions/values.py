@@ -262,42 +262,6 @@ def part_of(whole: Array, start: int, stop: int) -> Array:
     return Array(items, whole.element, storage=storage, start=whole.start + start, weight=weight, depth=whole.depth)
 
 
-def number(value: Value) -> int | float:
-    """Require a number.
-
-    Raises:
-
-        OperandError: the value is none.
-    """
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return value
-    raise OperandError(f"expected a number, but got {type_of(value)}")
-
-
-def integer(value: Value) -> int:
-    """Require an int.
-
-    Raises:
-
-        OperandError: the value is none.
-    """
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    raise OperandError(f"expected an integer, but got {type_of(value)}")
-
-
-def boolean(value: Value) -> bool:
-    """Require a bool.
-
-    Raises:
-
-        OperandError: the value is none.
-    """
-    if isinstance(value, bool):
-        return value
-    raise OperandError(f"expected bool, but got {type_of(value)}")
-
-
 def string(value: Value) -> str:
     """Require a string.
 
