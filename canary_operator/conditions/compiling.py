@@ -33,7 +33,7 @@ class _Compiler:
     chains: list[list[int]] = field(default_factory=list)
     floats: dict[float, float] = field(default_factory=dict)
 
-    def emit(self, operation: Operation, argument: Argument = None) -> int:
+    def emit(self, operation: Operation | None, argument: Argument = None) -> int:
         self.code.append((operation, argument, self.at))
         return len(self.code) - 1
 
@@ -44,7 +44,7 @@ class _Compiler:
 
     def push(self, value: Value) -> None:
         # Argo keeps equal constants once, so that -0.0 becomes the 0.0 that was there before.
-        self.emit(operations.push, self.floats.setdefault(value, value) if type(value) is float else value)
+        self.emit(None, self.floats.setdefault(value, value) if type(value) is float else value)
 
     def visit(self, node: Node) -> None:
         outside, self.at = self.at, node.at

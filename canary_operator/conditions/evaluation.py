@@ -24,8 +24,9 @@ Argument = Any
 Operation = Callable[["Machine", Argument], int | None]
 
 
-# An operation, what it needs to know, and its place in the text.
-Instruction = tuple[Operation, Argument, int]
+# An operation, what it needs to know, and its place in the text. Without an operation the value itself is put on the
+# stack: no other instruction is as frequent.
+Instruction = tuple[Operation | None, Argument, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,13 +117,18 @@ def evaluate(program: Program, result: Value, dialect: Dialect) -> bool:
 
 
 def _run(program: Program, machine: Machine) -> Value:
-    instructions = program.instructions
+    instructions, stack = program.instructions, machine.stack
     place, end = 0, len(instructions)
     try:
         while place < end:
             operation, argument, _ = instructions[place]
+            place += 1
+            if operation is None:
+                stack.append(argument)
+                continue
             jump = operation(machine, argument)
-            place += 1 if jump is None else 1 + jump
+            if jump:
+                place += jump
     except OperandError as fault:
-        raise EvaluationError(str(fault), program.text, instructions[place][2]) from None
-    return machine.stack[-1]
+        raise EvaluationError(str(fault), program.text, instructions[place - 1][2]) from None
+    return stack[-1]

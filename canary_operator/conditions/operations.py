@@ -57,11 +57,6 @@ def truth(value: Value) -> bool:
 # Values.
 
 
-def push(machine: Machine, value: Value) -> None:
-    """Put a value on the stack."""
-    machine.stack.append(value)
-
-
 def pop(machine: Machine, _: None) -> None:
     """Drop a value."""
     machine.stack.pop()
