@@ -7,6 +7,7 @@ import random
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.conditions import generating
 from tests.oracle import answers
 
 ADDRESS = "http://prometheus:9090"
@@ -40,6 +41,8 @@ RANGES = (
     ("now()", "now()", "x"),
     ("", "now()", "1m"),
 )
+# From this seed on most conditions are any that the language allows, or nearly.
+BROAD_FROM = 5000
 # What Argo takes for no count.
 ENDLESS = (None, 0, "many", "50%", "x")
 ARGUMENTS = (
@@ -77,7 +80,7 @@ def case(seed: int, number: int) -> Case:
     chance = random.Random(f"{seed}/{number}")
     draft = _Draft()
     for index in range(chance.choices((1, 2, 3), (55, 30, 15))[0]):
-        metric, kind = _metric(chance, index)
+        metric, kind = _metric(chance, index, broad=seed >= BROAD_FROM)
         draft.metrics.append(metric)
         oddness = chance.choice((0.0, 0.05, 0.2, 0.5))
         draft.scripts.append([answers.scripted(chance, kind, oddness=oddness) for _ in range(12)])
@@ -103,10 +106,10 @@ def _end(chance: random.Random, metrics: list[dict[str, Any]]) -> float | None:
     return None
 
 
-def _metric(chance: random.Random, index: int) -> tuple[dict[str, Any], str]:
+def _metric(chance: random.Random, index: int, *, broad: bool) -> tuple[dict[str, Any], str]:
     kind = chance.choices(("vector", "scalar", "matrix"), (60, 25, 15))[0]
     metric: dict[str, Any] = {"name": f"m{index}", "provider": {"prometheus": _prometheus(chance, index, kind)}}
-    metric |= _conditions(chance, kind) | _measured(chance) | _limits(chance)
+    metric |= _conditions(chance, kind, broad=broad) | _measured(chance) | _limits(chance)
     if chance.random() < 0.85:
         _mend(metric)
     if chance.random() < 0.06:
@@ -139,8 +142,10 @@ def _prometheus(chance: random.Random, index: int, kind: str) -> dict[str, Any]:
     return found
 
 
-def _conditions(chance: random.Random, kind: str) -> dict[str, str]:
+def _conditions(chance: random.Random, kind: str, *, broad: bool) -> dict[str, str]:
     def one() -> str:
+        if broad and chance.random() < 0.7:
+            return generating.case(chance.randrange(10**9), 0).condition
         return chance.choice(MISTAKES if chance.random() < 0.08 else CONDITIONS[kind])
 
     which = chance.choices(("success", "failure", "both", "none"), (50, 18, 27, 5))[0]
