@@ -203,3 +203,14 @@ def test_a_memory_that_cannot_be_read_is_forgotten_and_stops_nothing(field, valu
     world.until(130)
 
     assert world.verdict == ("Hold", "Collecting")
+
+
+@pytest.mark.parametrize(("errors", "verdict"), [(0.0, ("Promote", "MaxHold")), (0.08, ("Hold", "MaxHold"))])
+def test_what_speaks_against_the_canary_is_not_promoted_when_nothing_is_shown_in_time(errors, verdict):
+    policy = a_policy(timing={"maxHold": "5m", "onMaxHold": "Promote"})
+    fleet = Fleet(canary(rate=0.1, errors=lambda _: errors), stable(rate=0.1), seed=4)
+    world = a_world(fleet, policy, steps=HELD).release()
+
+    world.until(400)
+
+    assert world.verdict == verdict

@@ -115,8 +115,15 @@ class Look:
             findings=findings,
             next_due=math.inf if lost else _grid(self.ground) + self.ground.snapshot.evaluation_interval,
             telemetry_lost=lost,
-            measured=all(each.known.evidence.promoting.canary.total > 0 for each in learnt),
+            measured=all(_is_hopeful(each, judgement) for each in learnt),
         )
+
+
+def _is_hopeful(learnt: Learnt, judgement: Judgement | None) -> bool:
+    """Whether there are requests at this weight and more like them would promote: else they speak against it."""
+    if judgement is None or not learnt.known.evidence.promoting.canary.total:
+        return False
+    return judgement.reports[learnt.item.name].likely_to_promote is not None
 
 
 def looks(ground: Ground) -> list[Look]:
