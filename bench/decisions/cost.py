@@ -17,7 +17,7 @@ from canary_operator.stats.persisting import dump
 from canary_operator.stats.tallying import Rules, Tick
 
 TICKS = 1000
-REPEATS = 5
+REPEATS = 25
 GATES = 1000
 
 

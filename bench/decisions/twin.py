@@ -18,7 +18,7 @@ from bench.decisions.worlds import STABLE_PODS, TICK, Counts, Floats, Ints
 from canary_operator.stats import dispersion, likelihood, mixture, staking
 from canary_operator.stats.judging import DRIFTING_AT, RELEVANT_AT
 from canary_operator.stats.mixture import Logs, onset_by
-from canary_operator.stats.objective import FEW, REMEMBERED, UNHEALTHY_AT
+from canary_operator.stats.objective import EARLY, FEW, REMEMBERED, UNHEALTHY_AT
 from canary_operator.stats.staking import Traffic
 from canary_operator.stats.tallying import Rules
 
@@ -111,20 +111,19 @@ def decide(counts: Counts, rules: Rules, phi: Floats, ranks: Floats, staked: Flo
     outside = _Mixture(runs, likelihood.ABOVE_WEIGHTS)
     below = np.zeros((runs, len(likelihood.BELOW)))
     pending = np.zeros((4, runs))
-    compared = np.zeros(runs)
-    first, recent = np.full(runs, math.inf), np.zeros(runs)
+    compared, older, newer, full = np.zeros((4, runs))
+    (first, opened), recent = np.full((2, runs), math.inf), np.zeros(runs)
     abort, promote = np.full(runs, NEVER), np.full(runs, NEVER)
     shown = np.zeros((3, runs, ticks))
     up, down = _pairs(likelihood.per_request_above(rules.allowed)), _pairs(likelihood.per_request_below(rules.rejected))
-    truth, window = np.zeros((2, runs)), np.full(runs, math.nan)
-    last = 0.0
+    truth, window, last = np.zeros((2, runs)), np.full(runs, math.nan), 0.0
     for tick in range(ticks):
         now = (tick + 1) * TICK
         if now <= skip:
             continue
         e, n = counts.canary_bad[:, tick], counts.canary_total[:, tick]
         f, m = counts.stable_bad[:, tick].sum(-1), counts.stable_total[:, tick].sum(-1)
-        onset = np.full(runs, onset_by(now) - onset_by(last))
+        onset, ahead = np.full(runs, onset_by(now) - onset_by(last)), np.full(runs, 1 - onset_by(now))
         above.grow(onset, _limited(functools.partial(_per, total=n, pairs=up), e, rules, phi))
         outside.grow(onset, _limited(functools.partial(_per, total=m, pairs=up), f, rules, phi))
         outside.logs = np.minimum(outside.logs, REMEMBERED - outside.weights)
@@ -136,11 +135,12 @@ def decide(counts: Counts, rules: Rules, phi: Floats, ranks: Floats, staked: Flo
         worse.grow(onset_by(now) - _onset_by(compared), lr, closes)
         compared = np.where(closes, now, compared)
         pending = np.where(closes, 0.0, pending)
-        ahead = np.full(runs, 1 - onset_by(now))
-        against = worse.total(1 - _onset_by(compared))
+        older, newer = np.where(closes, newer, older), np.where(closes, full, newer)
+        full = worse.total(1 - _onset_by(compared))
+        opened = np.where(closes & np.isinf(opened), now, opened)
+        against = np.where(compared - opened < EARLY, full, _agreed(full, np.minimum(older, newer), rules))
         against_all = _together(against, ranks[:, tick])
-        relevant = above.total(ahead)
-        environment = outside.total(ahead)
+        relevant, environment = above.total(ahead), outside.total(ahead)
         collects = (n > 0) & (environment < UNHEALTHY_AT)
         step = np.minimum(_per(e, n, down) / phi[:, None], rules.promote_cap)
         below = np.where(collects[:, None], below + step, below)
@@ -157,6 +157,10 @@ def decide(counts: Counts, rules: Rules, phi: Floats, ranks: Floats, staked: Flo
         promote = np.where(promoted, tick, promote)
         window = np.where(promoted, truth[0] / np.maximum(truth[1], 1), window)
     return Decided(abort, promote, window, *shown)
+
+
+def _agreed(full: Floats, stood: Floats, rules: Rules) -> Floats:
+    return np.asarray(np.minimum(full, np.maximum(stood, 0) + rules.agreement))
 
 
 def _together(sums: Floats, ranks: Floats) -> Floats:

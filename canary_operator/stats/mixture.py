@@ -72,9 +72,11 @@ def total(evidence: Logs, weights: Logs, elapsed: float) -> float:
 
         weights: log weight of each alternative.
     """
-    seen = log_sum([each + weight for each, weight in zip(evidence, weights, strict=True)])
+    parts = [each + weight for each, weight in zip(evidence, weights, strict=True)]
     ahead = 1 - onset_by(elapsed)
-    return log_add(seen, math.log(ahead)) if ahead > 0 else seen
+    if ahead > 0:
+        parts.append(math.log(ahead))
+    return log_sum(parts)
 
 
 def forgetful(evidence: Logs, weights: Logs, most: float) -> Logs:

@@ -22,6 +22,9 @@ REMEMBERED = math.log(20)
 FEW = 15
 """Errors of the canary that always count in full: few errors need no second tick, a flood does."""
 
+EARLY = 60.0
+"""Seconds from the first comparison, in which a fault is the version's and hardly the beginning of an outage."""
+
 FRESH_WORSE = begun(likelihood.WORSE)
 FRESH_ABOVE = begun(likelihood.ABOVE)
 FRESH_BELOW = (0.0,) * len(likelihood.BELOW)
@@ -53,6 +56,8 @@ class Comparison:
         variance: of the excess, had both versions the same ratio.
 
         opening: what was compared first; None before it.
+
+        stood: the log evidence before the last two ticks, the older one first.
     """
 
     last: float
@@ -62,6 +67,7 @@ class Comparison:
     excess: float = 0.0
     variance: float = 0.0
     opening: Opening | None = None
+    stood: tuple[float, float] = (0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +188,7 @@ def advance(state: State, tick: Tick, rules: Rules, *, promotes: bool) -> State:
     return replace(
         state,
         last=tick.end,
-        comparison=_compared(state.comparison, began, tick, rules) if rules.compares else _alone(state, tick, rules),
+        comparison=_compared(state, tick, rules) if rules.compares else _alone(state, tick, rules),
         above=grown(state.above, onset, _above(tick.canary_bad, tick.canary_total, rules)),
         stable_above=stable_above,
         promoting=_promoting(state.promoting, tick, rules) if collects else state.promoting,
@@ -209,8 +215,9 @@ def _limited(ratios: Callable[[int], Logs], bad: int, rules: Rules) -> Sequence[
     return [min(each, max(cap, least)) for each, least in zip(whole, few, strict=True)]
 
 
-def _compared(before: Comparison, began: float, tick: Tick, rules: Rules) -> Comparison:
+def _compared(state: State, tick: Tick, rules: Rules) -> Comparison:
     """The canary against stable, as soon as both have served; until then their requests wait for each other."""
+    before, began = state.comparison, state.began
     canary = Count(before.canary.bad + tick.canary_bad, before.canary.total + tick.canary_total)
     stable = Count(before.stable.bad + tick.stable_bad, before.stable.total + tick.stable_total)
     if not (canary.total and stable.total):
@@ -224,6 +231,7 @@ def _compared(before: Comparison, began: float, tick: Tick, rules: Rules) -> Com
         excess=before.excess + canary.bad - times * stable.bad,
         variance=before.variance + times * (canary.bad + stable.bad),
         opening=_opening(before.opening, Opening(tick.end, canary.total, stable.total)),
+        stood=(before.stood[1], _worse(state, rules)) if tick.end > before.last else before.stood,
     )
 
 
@@ -265,12 +273,30 @@ def evidence(state: State, rules: Rules) -> Evidence:
     elapsed = state.last - state.began
     promotion = [each + weight for each, weight in zip(state.promoting.logs, likelihood.BELOW_WEIGHTS, strict=True)]
     return Evidence(
-        worse=total(state.comparison.logs, _staked(state, rules), state.comparison.last - state.began),
+        worse=_agreed(state, rules),
         above=total(state.above, likelihood.ABOVE_WEIGHTS, elapsed),
         environment=_outside(state.stable_above, elapsed),
         promotion=log_sum(promotion),
         settled=state.promoting.span >= rules.settles,
     )
+
+
+def _worse(state: State, rules: Rules) -> float:
+    return total(state.comparison.logs, _staked(state, rules), state.comparison.last - state.began)
+
+
+def _agreed(state: State, rules: Rules) -> float:
+    """The evidence as far as more than two ticks say so; a fault that is there from the first needs no others.
+
+    At the edge of an outage the canary may be scraped later than stable: one tick shows errors of the canary alone,
+    the next one more of them than of stable, and only the third one that both suffer. What two ticks add beyond the
+    bound is not lost, it counts when the next has not taken it back. It is never more than the evidence, so the error
+    rate holds.
+    """
+    shown, first = _worse(state, rules), state.comparison.opening
+    if first is None or state.comparison.last - first.end < EARLY:
+        return shown
+    return min(shown, max(min(state.comparison.stood), 0.0) + rules.agreement)
 
 
 def _staked(state: State, rules: Rules) -> Logs:

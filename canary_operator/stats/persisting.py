@@ -14,7 +14,7 @@ from canary_operator.stats.objective import Comparison, Opening, Promoting, Stat
 from canary_operator.stats.staking import Traffic
 from canary_operator.stats.tallying import Count
 
-FORMAT = 2
+FORMAT = 3
 
 
 def dump(state: State) -> dict[str, object]:
@@ -34,7 +34,7 @@ def dump(state: State) -> dict[str, object]:
             for count in (state.canary, state.stable, promoting.canary, comparison.canary, comparison.stable)
             for number in (count.bad, count.total)
         ],
-        "excess": [comparison.excess, comparison.variance],
+        "excess": [comparison.excess, comparison.variance, *comparison.stood],
         "opening": [] if first is None else [first.end, first.canary, first.stable],
         "traffic": [] if traffic is None else [traffic.requests, traffic.share, traffic.ratio],
     }
@@ -57,14 +57,16 @@ def load(document: object) -> State:
 
 def _load(stored: Mapping[str, object]) -> State:
     began, last, compared = _numbers(stored["times"], 3)
-    excess, variance = _numbers(stored["excess"], 2)
+    excess, variance, older, newer = _numbers(stored["excess"], 4)
     canary, stable, promoted, waiting, stable_waiting = _counts(stored["counts"])
     times = _numbers(stored["promotingTimes"], 2) if stored["promotingTimes"] else (None, None)
     logs = _numbers(stored["worse"], likelihood.WORSE)
     return State(
         began=began,
         last=last,
-        comparison=Comparison(compared, logs, waiting, stable_waiting, excess, variance, _opening(stored["opening"])),
+        comparison=Comparison(
+            compared, logs, waiting, stable_waiting, excess, variance, _opening(stored["opening"]), (older, newer)
+        ),
         above=_numbers(stored["above"], likelihood.ABOVE),
         stable_above=_numbers(stored["stableAbove"], likelihood.ABOVE),
         promoting=Promoting(_numbers(stored["promoting"], len(likelihood.BELOW)), promoted, *times),

@@ -113,6 +113,11 @@ class Rules:
         return min(self.risk.reject_ratio * self.allowed, (1 + self.allowed) / 2)
 
     @property
+    def agreement(self) -> float:
+        """The most by which two ticks bring an abort nearer until the next one agrees, nats; less than it takes."""
+        return 0.87 * self.risk.abort_at
+
+    @property
     def promote_cap(self) -> float:
         """The most that one tick can add to the evidence for a promotion, nats: a third of what is needed."""
         return self.risk.promote_at / 3

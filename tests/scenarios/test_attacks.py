@@ -1,6 +1,7 @@
 """Releases that something around them spoils: each was once judged wrongly."""
 
 import json
+import math
 from collections.abc import Callable
 
 import pytest
@@ -9,7 +10,7 @@ from canary_operator.model.facts import SLORefKey
 from canary_operator.model.samples import Absent
 from canary_operator.model.verdict import HoldReason
 from tests.builders import CANARY, TEMPLATES, a_rollout, pause, set_weight
-from tests.scenarios.fleet import Fleet, Version
+from tests.scenarios.fleet import SCRAPE, Fleet, Version
 from tests.scenarios.test_objectives import a_policy, a_world, canary, stable
 from tests.scenarios.world import World
 
@@ -214,3 +215,40 @@ def test_what_speaks_against_the_canary_is_not_promoted_when_nothing_is_shown_in
     world.until(400)
 
     assert world.verdict == verdict
+
+
+class Phased(Fleet):
+    """The canary is scraped last in each tick, and requests fail at their own second."""
+
+    def _scrapes(self, version: Version, number: int, until: float) -> list[tuple[float, dict[str, int]]]:
+        pages = self._pages.setdefault((version.hash, number), [])
+        phase, born = SCRAPE - 1 if version.hash == CANARY else (2, 5, 8)[number], int(max(version.born, -3600))
+        at = int(pages[-1][0]) if pages else math.floor((born - phase) / SCRAPE) * SCRAPE + phase
+        failed = pages[-1][1]["bad "] if pages else 0
+        while at + SCRAPE <= until:
+            failed += sum(round(10 * version.errors(second)) for second in range(max(at, born), at + SCRAPE))
+            at += SCRAPE
+            pages.append((float(at), {"bad ": failed, "good ": 10 * (at - born) - failed, "slow": 0}))
+        return [page for page in pages if page[0] <= until]
+
+
+@pytest.mark.parametrize("begin", [196, 200, 203, 205])
+def test_the_edge_of_a_shared_outage_that_the_canarys_scrape_sees_first_aborts_nothing(begin):
+    shared = outage(begin, 500)
+    fleet = Phased(canary(errors=shared), stable(errors=shared))
+    world = a_world(fleet, steps=(set_weight(25), pause("20m"))).release()
+
+    world.until(400)
+
+    assert "Abort" not in {verdict for _, verdict, _ in world.verdicts}
+    assert world.verdict == ("Hold", "EnvironmentUnhealthy")
+
+
+@pytest.mark.parametrize("begin", [196, 205])
+def test_a_fault_of_the_canary_alone_that_begins_late_is_aborted_two_ticks_later(begin):
+    fleet = Phased(canary(errors=outage(begin, 500)), stable())
+    world = a_world(fleet, steps=(set_weight(25), pause("20m"))).release()
+
+    world.until(begin + 4 * SCRAPE)
+
+    assert world.verdict == ("Abort", "CanaryRegression")
