@@ -23,7 +23,8 @@ PROMOTE = {
     PromoteReason.EVIDENCE_SUFFICIENT: "every objective is shown to be kept, and nothing shows the canary worse than "
     "stable",
     PromoteReason.CONDITIONS_MET: "every metric passed",
-    PromoteReason.MAX_HOLD: "`maxHold` is over, `onMaxHold` is Promote, and every metric had a successful measurement",
+    PromoteReason.MAX_HOLD: "`maxHold` is over, `onMaxHold` is Promote, every metric had a successful measurement, "
+    "no objective speaks against it",
 }
 
 HOLD = {
@@ -31,7 +32,7 @@ HOLD = {
     HoldReason.CANARY_REGRESSION: "the canary is worse than stable and outside its objective, and `failAction` is Hold",
     HoldReason.OBJECTIVE_BREACHED: "the canary is outside its objective, there is no stable version to compare with, "
     "and `failAction` is Hold",
-    HoldReason.CANARY_UNHEALTHY: "the canary's containers keep crashing, and `failAction` is Hold",
+    HoldReason.CANARY_UNHEALTHY: "the canary's containers keep crashing or stay unready, and `failAction` is Hold",
     HoldReason.EXPOSURE_SPENT: "the release has cost more bad requests than allowed, and `failAction` is Hold",
     HoldReason.CONDITIONS_FAILED: "a metric failed, and the policy's `failAction` is Hold",
     HoldReason.TELEMETRY_LOST: "no telemetry for `escalateAfter`, `then: Abort`, and `failAction` is Hold",
@@ -45,7 +46,7 @@ HOLD = {
     HoldReason.NO_DATA: "the query answers without a value, or with NaN; stable has no series, or the newest sample is "
     "too old",
     HoldReason.NO_TRAFFIC: "the canary serves and has weight, stable has requests, and the canary has none",
-    HoldReason.ENVIRONMENT_UNHEALTHY: "stable is outside the objective as well, or crashes as well",
+    HoldReason.ENVIRONMENT_UNHEALTHY: "stable is outside the objective as well, or crashes or is unready as well",
     HoldReason.DRIFTING: "the canary looks worse than stable, and it is not shown to be outside its objective",
     HoldReason.LOW_TRAFFIC: "at the present rate the evidence would not suffice before `maxHold` is over; or a "
     "ratio of a template is over so few requests that they could not have shown a breach",
@@ -61,7 +62,8 @@ ABORT = {
     "its objective",
     AbortReason.OBJECTIVE_BREACHED: "the canary is shown to be outside its objective, and there is no stable version "
     "to compare with",
-    AbortReason.CANARY_UNHEALTHY: "the canary's containers were restarted more often than `guards.maxRestarts`",
+    AbortReason.CANARY_UNHEALTHY: "the canary's containers were restarted more often than `guards.maxRestarts`, "
+    "or half of its pods run and stay unready for 3 minutes",
     AbortReason.EXPOSURE_SPENT: "the release has cost more bad requests above stable's ratio than `risk.maxExcessBad`",
     AbortReason.CONDITIONS_FAILED: "a metric failed more often than its `failureLimit` allows",
     AbortReason.TELEMETRY_LOST: "no telemetry for `telemetryLoss.escalateAfter`, and the policy says `then: Abort`",

@@ -53,6 +53,9 @@ class PodFacts:
         images: (container, image with digest) of the containers whose image is known, sorted.
 
         last_restart: when any of its containers was last started again, None if never or if nobody knows.
+
+        unready_since: since when a container of it runs and fails its readiness probe; None where none does. A node
+            that was lost takes the pod's readiness away and says nothing about containers.
     """
 
     name: str
@@ -69,6 +72,7 @@ class PodFacts:
     node: str
     images: tuple[tuple[str, str], ...]
     last_restart: float | None = None
+    unready_since: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +113,7 @@ def parse_pod(body: Body) -> PodFacts:
         node=spec.get("nodeName") or "",
         images=tuple(sorted((each["name"], each["imageID"]) for each in containers if each.get("imageID"))),
         last_restart=max((at for each in containers for at in _restarts(each)), default=None),
+        unready_since=_changed(status, "False") if any(map(_fails_its_probe, containers)) else None,
     )
 
 
@@ -124,10 +129,19 @@ def _has_sidecar(spec: Body) -> bool:
 
 
 def _ready_since(status: Body) -> float | None:
+    return _changed(status, "True")
+
+
+def _changed(status: Body, ready: str) -> float | None:
+    """Since when the condition Ready is what is asked for; None where it is not."""
     for condition in status.get("conditions") or ():
-        if (condition.get("type"), condition.get("status")) == ("Ready", "True"):
+        if (condition.get("type"), condition.get("status")) == ("Ready", ready):
             return durations.parse_time(condition["lastTransitionTime"])
     return None
+
+
+def _fails_its_probe(container: Body) -> bool:
+    return "running" in (container.get("state") or {}) and container.get("ready") is False
 
 
 def _restarts(container: Body) -> tuple[float, ...]:

@@ -199,6 +199,21 @@ def test_a_pod_that_is_not_ready_has_no_time_of_it() -> None:
     assert parse_pod(body).ready_since is None
 
 
+@pytest.mark.parametrize(
+    ("ready", "expected"),
+    [
+        pytest.param(False, T0 + 7, id="its probe fails"),
+        pytest.param(True, None, id="its node was lost: nobody asked the container"),
+    ],
+)
+def test_a_pod_that_runs_and_is_not_ready(ready: bool, expected: float | None) -> None:
+    body = a_pod(
+        {**a_container(), "ready": ready},
+        conditions=[{"type": "Ready", "status": "False", "lastTransitionTime": at(7)}],
+    )
+    assert parse_pod(body).unready_since == expected
+
+
 def test_only_the_controller_tells_whose_pod_it_is() -> None:
     owners = [{"kind": "ReplicaSet", "name": "other"}, {"kind": "Job", "name": "job", "controller": True}]
 

@@ -38,6 +38,9 @@ class Version:
     up: int = 1
     # Numbers of the pods that Prometheus does not reach.
     unscraped: frozenset[int] = frozenset()
+    # Of the first so many pods the containers have not been ready since a time.
+    unready: int = 0
+    unready_since: float = 0.0
     restarts: int = 0
     restarted_at: float | None = None
     containers: int = 1
@@ -62,7 +65,9 @@ class Fleet:
     def facts(self, now: float) -> Facts:
         """What the API server says."""
         versions = [
-            tuple(_pod(name, each) for name in each.names()) if each.born + T0 <= now else ()
+            tuple(_pod(number, name, each, now) for number, name in enumerate(each.names()))
+            if each.born + T0 <= now
+            else ()
             for each in (self.canary, self.stable)
         ]
         births = Births(self.canary.born + T0, self.stable.born + T0)
@@ -156,14 +161,15 @@ def _holds(matcher: Matcher, value: str) -> bool:
             return re.fullmatch(matcher.value, value) is None
 
 
-def _pod(name: str, version: Version) -> PodFacts:
+def _pod(number: int, name: str, version: Version, now: float) -> PodFacts:
+    unready = number < version.unready and now >= T0 + version.unready_since
     return PodFacts(
         name=name,
         pod_hash=version.hash,
         replica_set=f"{NAME}-{version.hash}",
         phase="Running",
         started=T0 + version.born,
-        ready_since=T0 + version.born,
+        ready_since=None if unready else T0 + version.born,
         terminating=False,
         restarts=() if version.restarted_at is None or version.containers > 1 else (T0 + version.restarted_at,),
         restart_count=version.restarts,
@@ -172,4 +178,5 @@ def _pod(name: str, version: Version) -> PodFacts:
         node="node-1",
         images=(),
         last_restart=None if version.restarted_at is None else T0 + version.restarted_at,
+        unready_since=T0 + version.unready_since if unready else None,
     )

@@ -23,6 +23,7 @@ LATENCY = {
     "objective": "95",
     "indicator": {"latency": {"histogram": "http_request_duration_seconds", "threshold": "0.5"}},
 }
+LONG = (set_weight(25), pause("20m"))
 STEPS = (set_weight(25), pause("60s"), set_weight(50), pause())
 
 
@@ -290,6 +291,36 @@ def test_a_canary_that_crashes_as_stable_does_is_held():
     world.until(120)
 
     assert world.verdict == ("Hold", "EnvironmentUnhealthy")
+
+
+def test_a_canary_whose_pods_stay_unready_is_aborted_and_the_message_names_one():
+    world = a_world(Fleet(canary(pods=2, unready=1, unready_since=100.0), stable()), steps=LONG).release()
+
+    world.until(270)
+    before = world.verdict
+    world.until(330)
+
+    assert before[0] != "Abort"
+    assert world.verdict == ("Abort", "CanaryUnhealthy")
+    assert f"1 of 2 pods of the canary run and are not ready, pod guestbook-{CANARY}-0x" in world.status.message
+
+
+def test_where_stable_is_unready_too_nobody_is_blamed():
+    fleet = Fleet(canary(unready=1, unready_since=100.0), stable(unready=1, unready_since=110.0))
+    world = a_world(fleet, steps=LONG).release()
+
+    world.until(400)
+
+    assert world.verdict[0] == "Hold"
+    assert "EnvironmentUnhealthy" in {reason for _, _, reason in world.verdicts}
+
+
+def test_one_unready_pod_of_many_aborts_nothing():
+    world = a_world(Fleet(canary(pods=3, unready=1, unready_since=100.0), stable()), steps=LONG).release()
+
+    world.until(400)
+
+    assert "Abort" not in {verdict for _, verdict, _ in world.verdicts}
 
 
 def test_old_restarts_of_stable_excuse_nothing():

@@ -1,7 +1,7 @@
-"""The pods gate: a canary whose containers keep crashing is unhealthy, whatever its requests say.
+"""The pods gate: a canary whose containers keep crashing or stay unready is unhealthy, whatever its requests say.
 
-Only crashes count: a pod that was evicted, drained or cannot be scheduled says something about nodes, not about the
-version.
+Only containers count: a pod that was evicted, drained, lost with its node or cannot be scheduled says something about
+nodes, not about the version.
 
 Law: pure; what the API server has not told is no evidence.
 """
@@ -11,13 +11,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from canary_operator.engine.look import Ground, Said
-from canary_operator.model.pods import VersionPods
+from canary_operator.model import durations
+from canary_operator.model.pods import PodFacts, VersionPods
 from canary_operator.model.samples import Absent, Question, Samples
 from canary_operator.model.verdict import AbortReason, Finding, HoldReason
 
 _CRASHING = "CrashLoopBackOff"
 # Crashes of both versions that are no further apart may have one cause; without any for as long it is over. Seconds.
 _TOGETHER = 600.0
+# Longer than a pause of garbage collection or a rolling restart of what a readiness probe asks. Seconds.
+_UNREADY = 180.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +35,27 @@ class Look:
         return ()
 
     def judge(self, _samples: Samples) -> Said:
-        """What keeps crashing, or nothing."""
+        """What keeps crashing or stays unready, or nothing."""
         restarts = sum(pod.restart_count for pod in self.pods.canary)
-        found = self._finding(restarts) if restarts > self.max_restarts else None
-        return Said(evidence=(), findings=() if found is None else (found,))
+        crashes = self._crashes(restarts) if restarts > self.max_restarts else None
+        return Said(evidence=(), findings=tuple(filter(None, (crashes, self._unready()))))
 
-    def _finding(self, restarts: int) -> Finding | None:
+    def _unready(self) -> Finding | None:
+        """At least half of the canary's pods are up and do not say that they are ready."""
+        unready = [pod for pod in self.pods.canary if self.pods.at - _since(pod) >= _UNREADY]
+        if 2 * len(unready) < len(self.pods.canary) or not unready:
+            return None
+        first = min(unready, key=_since)
+        length = durations.format_duration(self.pods.at - _since(first))
+        said = (
+            f"{len(unready)} of {len(self.pods.canary)} pods of the canary run and are not ready, pod {first.name} "
+            f"for {length}"
+        )
+        if beside := next((pod.name for pod in self.pods.stable if pod.unready_since is not None), ""):
+            return Finding(HoldReason.ENVIRONMENT_UNHEALTHY, f"{said}; nor is pod {beside} of stable")
+        return Finding(AbortReason.CANARY_UNHEALTHY, said)
+
+    def _crashes(self, restarts: int) -> Finding | None:
         worst = max(self.pods.canary, key=lambda pod: pod.restart_count)
         looping = sum(pod.reason == _CRASHING for pod in self.pods.canary)
         said = f"containers of the canary were restarted {restarts} times, {self.max_restarts} are allowed: "
@@ -63,6 +81,10 @@ class Look:
         """When a container of the canary was last started again, Unix seconds; infinity if nobody knows."""
         known = (pod.last_restart for pod in self.pods.canary if pod.last_restart is not None)
         return max(known, default=math.inf)
+
+
+def _since(pod: PodFacts) -> float:
+    return math.inf if pod.unready_since is None else pod.unready_since
 
 
 def looks(ground: Ground) -> Sequence[Look]:
