@@ -7,6 +7,7 @@ import pytest
 from canary_operator.model.samples import Absent, Query
 from canary_operator.model.verdict import HoldReason
 from canary_operator.settings import Flavour
+from lab import waiting
 from lab.peers.serving import REPLICA_SIDECAR
 from tests.builders import T0
 from tests.compat import replay
@@ -56,6 +57,8 @@ def test_a_gate_holds_on_partial_answers_and_goes_on_when_they_are_whole(thanos,
     with lost():
         world.until(3 * TICK - 1)
         held = world.verdict
+    # The querier takes some seconds to find the store again.
+    waiting.until(lambda: not isinstance(thanos.ask([QUERY])[QUERY], Absent), "whole answers", timeout=120)
     world.until(END + 1)
 
     assert held == ("Hold", "TelemetryUnavailable")
