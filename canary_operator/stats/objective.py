@@ -22,7 +22,7 @@ REMEMBERED = math.log(20)
 FEW = 15
 """Errors of the canary that always count in full: few errors need no second tick, a flood does."""
 
-EARLY = 60.0
+EARLY = 120.0
 """Seconds from the first comparison, in which a fault is the version's and hardly the beginning of an outage."""
 
 FRESH_WORSE = begun(likelihood.WORSE)
