@@ -233,7 +233,8 @@ def test_an_operator_that_is_killed_loses_neither_the_verdict_nor_the_release(na
     first = native.operator()
     stage.release()
     stage.until(lambda: native.result().get("inconclusive", 0) >= 2, "the first answers")
-    begun = stage.gate()["pause"]["startTime"]
+    # The first answers may be older than the first look.
+    begun = stage.until(lambda: stage.gate().get("pause"), "the gate to judge")["startTime"]
 
     first.stop(signal.SIGKILL)
     stage.until(lambda: native.result().get("error", 0) >= 1, "an error of Argo's", timeout=20)
