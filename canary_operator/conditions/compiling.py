@@ -79,6 +79,9 @@ class _Compiler:
             self.emit(operations.invert)
 
     def binary(self, node: syntax.Binary) -> None:
+        usual = _usual(node)
+        if usual is not None:
+            self.emit(operations.compare_item, usual)
         self.visit(node.left)
         skips = _SKIPS.get(node.operator)
         if skips is not None:
@@ -336,6 +339,18 @@ class _Compiler:
 
         self.loop(body)
         self.emit(operations.get_accumulated)
+
+
+def _usual(node: syntax.Binary) -> operations.Usual | None:
+    """What an item of the result is compared with, where that is all that a comparison does."""
+    holds = operations.OF_FLOATS.get(node.operator)
+    match node.left, node.right:
+        case syntax.Member(base=base, index=syntax.Literal(value=int(index))), syntax.Literal(
+            value=int() | float() as bound
+        ):
+            plain = type(index) is int and type(bound) in (int, float) and index >= 0
+            return (holds, index, float(bound)) if holds is not None and plain and _is_result(base) else None
+    return None
 
 
 def _is_result(node: Node) -> bool:

@@ -153,6 +153,27 @@ def invert(machine: Machine, _: None) -> None:
     machine.stack[-1] = not truth(machine.stack[-1])
 
 
+Usual = tuple[Callable[[float, float], bool], int, float]
+OF_FLOATS: dict[str, Callable[[float, float], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+# The item, the bound and the comparison.
+_STEPS = 3
+
+
+def compare_item(machine: Machine, usual: Usual) -> int | None:
+    """Compare an item of the result at once, and jump over its three single steps; they follow for what is unusual."""
+    holds, index, bound = usual
+    result = machine.result
+    if type(result) is Array and index < len(result.items) and type(item := result.items[index]) is float:
+        machine.stack.append(holds(item, bound))
+        return _STEPS
+    return None
+
+
 def _test(holds: Callable[[Value, Value], bool], of_floats: Callable[[float, float], bool] | None = None) -> Operation:
     def operation(machine: Machine, _: object) -> None:
         right = machine.stack.pop()
