@@ -310,8 +310,7 @@ def template_refs(parsed: Rollout, opt_in: OptIn) -> frozenset[TemplateRef]:
 
     Both, because values for the args of an annotated template come from the analysis that names it too.
     """
-    analyses = (*parsed.analyses, *filter(None, (parsed.post_promotion,)))
-    own = {ref for analysis in analyses for ref in analysis.templates}
+    own = {ref for analysis in parsed.every_analysis for ref in analysis.templates}
     return frozenset(own | set(opt_in.templates or ()))
 
 

@@ -67,12 +67,16 @@ def _gather(
     if ref in found:
         return
     found[ref] = Template(ref, find(ref))
-    for inner in found[ref].spec.get("templates") or ():
-        _gather(_ref(inner), find, (*above, ref), found)
+    for inner in named_in(found[ref].spec):
+        _gather(inner, find, (*above, ref), found)
 
 
-def _ref(raw: Mapping[str, Any]) -> TemplateRef:
-    return TemplateRef(str(raw["templateName"]), cluster=bool(raw.get("clusterScope")))
+def named_in(spec: Mapping[str, Any]) -> list[TemplateRef]:
+    """The templates that a template names; an entry without a name means one that is not there."""
+    return [
+        TemplateRef(str(raw.get("templateName")), cluster=bool(raw.get("clusterScope")))
+        for raw in spec.get("templates") or ()
+    ]
 
 
 def flatten(templates: Sequence[Template]) -> Flat:

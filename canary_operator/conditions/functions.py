@@ -168,20 +168,17 @@ def _taken(types: Types) -> Type:
     return types[0]
 
 
-def _sorted(types: Types) -> Type:
-    count_arguments(types, 1, 2)
-    _expect(types[0], LISTS, "a list")
-    for one in types[1:]:
-        _expect(one, frozenset((Kind.STRING,)), "a string")
-    return ANY_ARRAY
+def _sorted(least: int) -> Callable[[Types], Type]:
+    """A list and texts, ``least`` arguments or one more: which field it is sorted by, and in which order."""
 
+    def returns(types: Types) -> Type:
+        count_arguments(types, least, least + 1)
+        _expect(types[0], LISTS, "a list")
+        for one in types[1:]:
+            _expect(one, frozenset((Kind.STRING,)), "a string")
+        return ANY_ARRAY
 
-def _sorted_by(types: Types) -> Type:
-    count_arguments(types, 2, 3)
-    _expect(types[0], LISTS, "a list")
-    for one in types[1:]:
-        _expect(one, frozenset((Kind.STRING,)), "a string")
-    return ANY_ARRAY
+    return returns
 
 
 # How it computes.
@@ -300,8 +297,8 @@ BUILTINS: Mapping[str, Builtin | None] = {
     "values": Builtin(_one_of(frozenset((Kind.MAP,)), ANY_ARRAY, "a map"), containers.values),
     "toPairs": Builtin(_one_of(frozenset((Kind.MAP,)), ANY_ARRAY, "a map"), containers.to_pairs),
     "fromPairs": Builtin(_one_of(LISTS, ANY_MAP, "a list"), containers.from_pairs),
-    "sort": Builtin(_sorted, containers.sort),
-    "sortBy": Builtin(_sorted_by, containers.sort_by),
+    "sort": Builtin(_sorted(1), containers.sort),
+    "sortBy": Builtin(_sorted(2), containers.sort_by),
 }
 
 # Argo's own. isNil and default look at the result, not at their arguments: see the machine.

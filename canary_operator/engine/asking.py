@@ -9,6 +9,7 @@ Law: pure; templates are written by tenants, whatever they hold is read or passe
 from collections.abc import Mapping
 from typing import Any
 
+from canary_operator.conditions.flattening import named_in
 from canary_operator.model.decision import Snapshot
 from canary_operator.model.policy import SLOPolicySpec
 from canary_operator.model.rollout import Analysis, Place, StepKind, TemplateRef
@@ -18,8 +19,7 @@ VERDICT_PATH = "/v1/verdict"
 
 def asks(snapshot: Snapshot) -> bool:
     """Whether the strategy has an analysis that asks, in progress or not."""
-    rollout = snapshot.rollout
-    return any(_asks(snapshot, each) for each in (*rollout.analyses, *filter(None, (rollout.post_promotion,))))
+    return any(_asks(snapshot, each) for each in snapshot.rollout.every_analysis)
 
 
 def mistake(snapshot: Snapshot) -> str:
@@ -40,9 +40,8 @@ def mistake(snapshot: Snapshot) -> str:
 
 def asked_by(snapshot: Snapshot) -> str:
     """The AnalysisRun that lasts until it is told the verdict about this very place, empty where none does."""
-    rollout = snapshot.rollout
-    after = rollout.post_promotion
-    here = (*filter(None, (after,)), *(each for each in rollout.analyses if each.place is not Place.BACKGROUND))
+    # The latest first.
+    here = (each for each in reversed(snapshot.rollout.every_analysis) if each.place is not Place.BACKGROUND)
     return next((each.run for each in here if each.run and _asks(snapshot, each)), "")
 
 
@@ -66,14 +65,10 @@ def _asks(snapshot: Snapshot, analysis: Analysis) -> bool:
         spec = (snapshot.templates.get(ref) or {}).get("spec") or {}
         if any(_leads_to_the_verdict(metric) for metric in spec.get("metrics") or ()):
             return True
-        waiting += [_named(entry) for entry in spec.get("templates") or ()]
+        waiting += named_in(spec)
     return False
 
 
 def _leads_to_the_verdict(metric: Mapping[str, Any]) -> bool:
     url = ((metric.get("provider") or {}).get("web") or {}).get("url") or ""
     return str(url).partition("?")[0].endswith(VERDICT_PATH)
-
-
-def _named(entry: Mapping[str, Any]) -> TemplateRef:
-    return TemplateRef(str(entry.get("templateName")), cluster=bool(entry.get("clusterScope")))

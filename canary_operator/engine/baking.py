@@ -10,7 +10,7 @@ from canary_operator.engine import memory, policy
 from canary_operator.errors import ConfigurationError
 from canary_operator.model import durations
 from canary_operator.model.decision import Decision, Snapshot
-from canary_operator.model.gate import HISTORY_LENGTH, GateStatus, HistoryEntry
+from canary_operator.model.gate import GateStatus
 from canary_operator.model.verdict import AbortReason, Finding, Verdict
 
 
@@ -51,22 +51,13 @@ def told(status: GateStatus, finding: Finding, snapshot: Snapshot, now: float) -
     if not isinstance(finding.reason, AbortReason) or status.verdict == Verdict.ABORT.value:
         return status
     message = f"bad after its promotion: {finding.message}; Argo can no longer abort it; to go back, run: "
-    entry = HistoryEntry(
-        at=durations.format_time(now),
-        step=status.rollout_step,
-        weight=status.step.weight if status.step else None,
-        verdict=Verdict.ABORT.value,
-        reason=finding.reason.value,
-        message=message + undo(snapshot),
-    )
     update = {
-        "verdict": entry.verdict,
-        "reason": entry.reason,
-        "message": entry.message,
+        "verdict": Verdict.ABORT.value,
+        "reason": finding.reason.value,
+        "message": message + undo(snapshot),
         "since": durations.format_micro_time(now),
-        "history": (*status.history, entry)[-HISTORY_LENGTH:],
     }
-    return status.model_copy(update=update)
+    return memory.in_history(status.model_copy(update=update), now)
 
 
 def undo(snapshot: Snapshot) -> str:

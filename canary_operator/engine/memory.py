@@ -80,7 +80,8 @@ def judging(snapshot: Snapshot, judgement: Judgement, now: float) -> GateStatus:
     if judgement.evidence is not None:
         update |= {"evidence": judgement.evidence, "requests": requests_in(judgement.evidence)}
     judged = status.model_copy(update=update)
-    return _with_conditions(_with_history(judged, status, now), judgement, now)
+    told = judged if judged.since == status.since else in_history(judged, now)
+    return _with_conditions(told, judgement, now)
 
 
 def generation_since(snapshot: Snapshot, now: float) -> str:
@@ -325,18 +326,17 @@ def requests_in(evidence: tuple[Evidence, ...]) -> int | None:
     return min(totals) if totals else None
 
 
-def _with_history(judged: GateStatus, before: GateStatus, now: float) -> GateStatus:
-    if judged.since == before.since:
-        return judged
+def in_history(status: GateStatus, now: float) -> GateStatus:
+    """The status with what it says now as the newest entry of its history."""
     entry = HistoryEntry(
         at=durations.format_time(now),
-        step=judged.rollout_step,
-        weight=judged.step.weight if judged.step else None,
-        verdict=judged.verdict or "",
-        reason=judged.reason,
-        message=judged.message,
+        step=status.rollout_step,
+        weight=status.step.weight if status.step else None,
+        verdict=status.verdict or "",
+        reason=status.reason,
+        message=status.message,
     )
-    return judged.model_copy(update={"history": (*before.history, entry)[-HISTORY_LENGTH:]})
+    return status.model_copy(update={"history": (*status.history, entry)[-HISTORY_LENGTH:]})
 
 
 def _with_conditions(status: GateStatus, judgement: Judgement, now: float) -> GateStatus:

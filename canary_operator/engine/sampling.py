@@ -11,7 +11,7 @@ from fractions import Fraction
 from functools import lru_cache
 
 from canary_operator.errors import ConfigurationError
-from canary_operator.model.indicator import Indicator, Latency, SLORef
+from canary_operator.model.indicator import Indicator, Latency, Selector, SLORef
 from canary_operator.model.promql import write_selector
 from canary_operator.slo import analysis_template, syntax
 from canary_operator.slo.syntax import Node
@@ -80,8 +80,7 @@ def sample_of(query: str, success_condition: str, failure_condition: str) -> Sam
 def _totals(found: Indicator) -> tuple[str, ...]:
     if isinstance(found.measure, Latency):
         histogram = found.measure.histogram
-        counted = type(histogram)(f"{histogram.metric}_count", histogram.matchers)
-        return (write_selector(counted),)
+        return (write_selector(Selector(f"{histogram.metric}_count", histogram.matchers)),)
     return tuple(map(write_selector, found.measure.total))
 
 

@@ -104,7 +104,7 @@ def parse_pod(body: Body) -> PodFacts:
         replica_set=_controller(meta),
         phase=status.get("phase") or "Unknown",
         started=durations.parse_time(status["startTime"]) if status.get("startTime") else None,
-        ready_since=_ready_since(status),
+        ready_since=_changed(status, "True"),
         terminating=bool(meta.get("deletionTimestamp")),
         restarts=_restarts(containers[0]) if len(containers) == 1 and not _has_sidecar(spec) else (),
         restart_count=sum(int(each.get("restartCount") or 0) for each in (*initial, *containers)),
@@ -126,10 +126,6 @@ def _has_sidecar(spec: Body) -> bool:
     # A sidecar is a container that is started first and stays.
     several = len(spec.get("containers") or ()) > 1
     return several or any(each.get("restartPolicy") == "Always" for each in spec.get("initContainers") or ())
-
-
-def _ready_since(status: Body) -> float | None:
-    return _changed(status, "True")
 
 
 def _changed(status: Body, ready: str) -> float | None:

@@ -172,6 +172,11 @@ class Rollout:
         return self.steps[index]
 
     @property
+    def every_analysis(self) -> tuple[Analysis, ...]:
+        """The analyses whose templates may judge, and the one after a promotion."""
+        return self.analyses if self.post_promotion is None else (*self.analyses, self.post_promotion)
+
+    @property
     def is_after_promotion(self) -> bool:
         """Whether the users of a blue/green Rollout have the new version, and Argo's analysis of that is running."""
         return self.post_promotion is not None and self.post_promotion.run != ""

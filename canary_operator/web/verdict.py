@@ -17,7 +17,7 @@ import structlog
 from aiohttp import web
 
 from canary_operator.engine import answering
-from canary_operator.engine.answering import Answer, Query
+from canary_operator.engine.answering import Answer, Query, Word
 from canary_operator.model.rollout import RolloutRef
 
 log = structlog.get_logger()
@@ -100,7 +100,7 @@ def _query(request: web.Request) -> Query | str:
 
 
 def _problem(reason: str, message: str) -> Mapping[str, Any]:
-    return {"verdict": "wait", "gate": None, "reason": reason, "message": message, "step": None, "evidence": []}
+    return answering.document(Answer(Word.WAIT, reason, message))
 
 
 def _json(status: int, document: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> web.Response:

@@ -119,3 +119,13 @@ def test_what_does_not_fit_together_is_told_in_argos_words(first, second, said):
         flatten(gathered(["a", "b"], a=first, b=second))
 
     assert said == str(caught.value)
+
+
+def test_a_template_that_is_named_without_a_name_is_told_like_one_that_is_not_there():
+    def find(ref):
+        if ref.name != "outer":
+            raise ConfigurationError(f"{ref.name} does not exist")
+        return {"templates": [{"clusterScope": False}]}
+
+    with pytest.raises(ConfigurationError, match="None does not exist"):
+        gather([TemplateRef("outer")], find)

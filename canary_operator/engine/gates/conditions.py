@@ -124,6 +124,7 @@ def looks(ground: Ground) -> list[Look]:
 def _look(metric: JudgedMetric, ground: Ground, start: float, *, speaks: bool) -> Look:
     """A metric with the evidence so far; a changed definition starts anew now, never before ``start``."""
     known = [each for each in ground.snapshot.status.evidence if each.measurements is not None]
+    dialect = Dialect(ground.policy.compatibility)
     earlier = [evidence for evidence in known if evidence.name == metric.spec.name]
     same = [evidence for evidence in earlier if evidence.digest == metric.digest]
     evidence = same[0] if same else _fresh(metric, max(ground.now, start) if earlier else start)
@@ -134,9 +135,9 @@ def _look(metric: JudgedMetric, ground: Ground, start: float, *, speaks: bool) -
         warm_until=start,
         minimum=ground.policy.timing.min_measurements,
         now=ground.now,
-        dialect=Dialect(ground.policy.compatibility),
+        dialect=dialect,
         speaks=speaks,
-        sample=_sample(metric.spec, Dialect(ground.policy.compatibility)),
+        sample=_sample(metric.spec, dialect),
         false_promotion=float(ground.policy.risk.false_promotion),
     )
     return _at(look, evidence)
