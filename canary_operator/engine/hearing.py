@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from canary_operator.engine import asking, memory, policy, tables
+from canary_operator.engine import memory, native, policy, tables
 from canary_operator.engine.gates import conditions, objectives, pods
 from canary_operator.engine.look import Ground, Look, Said
 from canary_operator.engine.memory import Judgement
@@ -135,5 +135,5 @@ def decided_by_a_person(snapshot: Snapshot, now: float) -> Override | None:
 def mistaken(snapshot: Snapshot) -> Finding | None:
     """What is wrong with the annotations or with the gate's spec, None if nothing is."""
     mistake = snapshot.opt_in.mistake or (snapshot.gate_spec if isinstance(snapshot.gate_spec, str) else "")
-    mistake = mistake or asking.mistake(snapshot)
+    mistake = mistake or native.mistake(snapshot)
     return Finding(HoldReason.CONFIGURATION_ERROR, mistake) if mistake else None

@@ -8,7 +8,7 @@ Law: pure. Reads the snapshot, says one noun.
 import math
 from dataclasses import dataclass
 
-from canary_operator.engine import asking
+from canary_operator.engine import native
 from canary_operator.model import durations
 from canary_operator.model.decision import Snapshot
 from canary_operator.model.gate import GateStatus
@@ -95,8 +95,8 @@ def situate(snapshot: Snapshot, now: float) -> Situation:
         return _at_pause(rollout, pause, now)
     if rollout.controller_pause and not rollout.pauses:
         return Unpausing()
-    run = asking.asked_by(snapshot)
-    if run or asking.is_watched(snapshot):
+    run = native.asked_by(snapshot)
+    if run or native.is_watched(snapshot):
         return _asked(snapshot, run or None, now)
     return Underway(_waiting_for(rollout))
 
@@ -138,7 +138,7 @@ def _not_gated(snapshot: Snapshot) -> str:
         return "first deploy: there is no stable version to go back to"
     if rollout.rolls_back:
         return "rollback inside spec.rollbackWindow: Argo promotes it without pauses"
-    return "" if asking.asks(snapshot) else _nothing_to_hold(rollout)
+    return "" if native.asks(snapshot) else _nothing_to_hold(rollout)
 
 
 def _nothing_to_hold(rollout: Rollout) -> str:

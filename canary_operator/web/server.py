@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
-from canary_operator.engine.asking import VERDICT_PATH
+from canary_operator.engine.native import VERDICT_PATH
 from canary_operator.settings import Web
 from canary_operator.web.verdict import Ask, Door, always_json
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from canary_operator.cluster import calls
-from canary_operator.engine import asking
+from canary_operator.engine import native
 from canary_operator.model.decision import Snapshot
 from canary_operator.model.policy import Mode, parse_opt_in
 from canary_operator.model.rollout import TemplateRef, parse_rollout
@@ -67,7 +67,7 @@ def test_a_question_has_every_parameter_that_the_door_takes_and_no_other(name: s
     step = {"step"} if name == "canary-operator-verdict" else set()
     assert set(asked) == {*verdict._NEEDED, *step}
     assert {re.fullmatch(r"\{\{args\.([a-z]+)\}\}", value)[1] for value in asked.values()} == declared - {"token"}  # type: ignore[index]
-    assert url.path == asking.VERDICT_PATH
+    assert url.path == native.VERDICT_PATH
 
 
 def test_the_question_goes_to_the_service(manifests: dict[tuple[str, str], Body]) -> None:
@@ -139,7 +139,7 @@ def test_an_example_opts_in_observes_and_asks(name: str) -> None:
 
     assert (opt_in.mistake, opt_in.mode) == ("", Mode.OBSERVE)
     assert opt_in.policies or opt_in.templates, "what judges is named"
-    assert asking.asks(gated(name))
+    assert native.asks(gated(name))
 
 
 @pytest.mark.parametrize("name", ["canary.yaml", "blue-green.yaml"])

@@ -2,8 +2,8 @@
 
 import pytest
 
-from canary_operator.engine import asking
-from canary_operator.engine.asking import VERDICT_PATH
+from canary_operator.engine import native
+from canary_operator.engine.native import VERDICT_PATH
 from canary_operator.model.rollout import TemplateRef
 from tests.builders import a_blue_green, a_rollout, a_snapshot, a_template, pause, set_weight
 
@@ -70,10 +70,10 @@ def blue_green(pre=None, post=None, **runs):
     ids=str,
 )
 def test_an_analysis_asks_if_a_metric_of_its_templates_leads_to_the_verdict(analysis, asks):
-    assert asking.asks(canary({"analysis": analysis}, step=0)) is asks
-    assert asking.asks(canary(pause(), background=analysis, step=0)) is (asks and bool(analysis))
-    assert asking.asks(blue_green(pre=analysis)) is asks
-    assert asking.asks(blue_green(post=analysis)) is asks
+    assert native.asks(canary({"analysis": analysis}, step=0)) is asks
+    assert native.asks(canary(pause(), background=analysis, step=0)) is (asks and bool(analysis))
+    assert native.asks(blue_green(pre=analysis)) is asks
+    assert native.asks(blue_green(post=analysis)) is asks
 
 
 STEPS = (set_weight(20), {"analysis": GATE}, {"analysis": by("errors")}, pause())
@@ -108,7 +108,7 @@ STEPS = (set_weight(20), {"analysis": GATE}, {"analysis": by("errors")}, pause()
     ],
 )
 def test_the_run_that_lasts_until_it_is_answered_asks_about_its_place(release, run):
-    assert asking.asked_by(release) == run
+    assert native.asked_by(release) == run
 
 
 @pytest.mark.parametrize(
@@ -125,4 +125,4 @@ def test_the_run_that_lasts_until_it_is_answered_asks_about_its_place(release, r
     ],
 )
 def test_a_background_analysis_asks_for_a_judgement_while_an_analysis_of_argos_lasts(release, watched):
-    assert asking.is_watched(release) is watched
+    assert native.is_watched(release) is watched
