@@ -1,6 +1,7 @@
 """Releases that objectives judge: counts of canary and stable, from the first look to the end."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -150,6 +151,21 @@ def test_little_traffic_holds_and_says_what_is_needed_and_which_weight_would_do(
     assert world.verdict == ("Hold", "LowTraffic")
     assert "more requests would show" in world.status.message
     assert "weight" in world.status.message
+
+
+def test_the_weight_that_would_do_is_told_as_a_part_of_the_full_weight():
+    body = a_rollout((set_weight(100), pause()))
+    del body["metadata"]["annotations"][TEMPLATES]
+    body["spec"]["strategy"]["canary"]["trafficRouting"]["maxTrafficWeight"] = 1000
+    fleet = Fleet(canary(rate=0.1), stable(rate=0.3))
+    world = World(body, policy=a_policy(timing={"maxHold": "15m"}), fleet=fleet).release()
+
+    world.until(300)
+
+    assert world.verdict == ("Hold", "LowTraffic")
+    weight = re.search(r"at a weight of (\d+) of 1000 before it", world.status.message)
+    assert weight is not None
+    assert 100 < int(weight[1]) <= 1000
 
 
 def test_too_little_traffic_is_told_as_soon_as_the_version_is_warm():

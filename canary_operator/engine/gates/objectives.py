@@ -32,7 +32,8 @@ from canary_operator.stats.tallying import Count, Rules
 
 # A rate that is measured over less says little about when something will be shown.
 _RATE_SECONDS = 30.0
-_FULL = 100
+# The full weight where Argo's unit is percent.
+_PERCENT = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -376,11 +377,12 @@ def _later_than_held(learnt: Learnt, eta: float, ground: Ground) -> str | None:
     if eta <= left:
         return None
     late = f", later than maxHold of {durations.format_duration(ground.policy.timing.max_hold)}"
-    weight = learnt.item.plan.weight
+    weight, full = learnt.item.plan.weight, learnt.item.plan.snapshot.rollout.routing.full_weight
     if weight is None or left <= 0:
         return late
     needed = math.ceil(weight * eta / left)
-    return f"{late}, at a weight of {needed} % before it" if needed <= _FULL else f"{late} at any weight"
+    part = f"{needed} %" if full == _PERCENT else f"{needed} of {full}"
+    return f"{late}, at a weight of {part} before it" if needed <= full else f"{late} at any weight"
 
 
 def _evidence(learnt: Learnt, judgement: Judgement | None, ground: Ground) -> Evidence:
