@@ -21,6 +21,7 @@ from canary_operator.engine.answering import Told
 from canary_operator.errors import ClusterError
 from canary_operator.model.decision import Action, ActionKind, Applied, Decision, Outcome, Snapshot
 from canary_operator.model.gate import GateStatus, LastAction
+from canary_operator.model.look import Listener, Look
 from canary_operator.model.policy import Mode
 from canary_operator.model.record import RecordedAction
 from canary_operator.model.rollout import RolloutRef
@@ -43,6 +44,7 @@ class World:
     scribe: Scribe
     telemetry: Telemetry
     clock: Callable[[], float]
+    listeners: tuple[Listener, ...] = ()
     last_words: dict[RolloutRef, Told] = field(default_factory=dict)
 
 
@@ -57,7 +59,8 @@ async def reconcile(world: World, ref: RolloutRef) -> float:
     now = world.clock()
     snapshot = await world.reader.read(ref)
     if snapshot is None:
-        world.telemetry.forget(ref)
+        for listener in (world.telemetry, *world.listeners):
+            listener.forget(ref)
         world.last_words.pop(ref, None)
         return math.inf
     # 2. What the engine would like to know.
@@ -135,8 +138,10 @@ async def record(
         await world.scribe.remember(snapshot, status)
     if verdict_changed:
         await world.scribe.tell(snapshot.rollout.ref, status, now)
-        world.telemetry.decided(snapshot.rollout.ref, status)
         _log_verdict(snapshot.rollout.ref, status)
+    look = Look(snapshot, status, now, verdict_changed)
+    for listener in (world.telemetry, *world.listeners):
+        listener.looked(look)
     return status
 
 

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 import canary_operator
 from canary_operator.cluster.calls import Call
 from canary_operator.model.decision import Action, ActionKind, Applied, Outcome
-from canary_operator.model.gate import GateStatus
+from canary_operator.model.look import Look
 from canary_operator.model.rollout import RolloutRef
 from canary_operator.model.verdict import HoldReason
 from canary_operator.prometheus.providers import ANSWERED, Exchange
@@ -75,9 +75,12 @@ class Telemetry:
         """Count a write whose outcome is known."""
         self._actions.labels(action.kind.value, applied.outcome.value).inc()
 
-    def decided(self, ref: RolloutRef, status: GateStatus) -> None:
+    def looked(self, look: Look) -> None:
         """Count a change of the verdict."""
-        self._decisions.labels(ref.namespace, ref.name, status.verdict or "", status.reason).inc()
+        if look.verdict_changed:
+            self._decisions.labels(
+                look.ref.namespace, look.ref.name, look.status.verdict or "", look.status.reason
+            ).inc()
 
     def forget(self, ref: RolloutRef) -> None:
         """Remove the series of a Rollout that is gone."""

@@ -360,6 +360,7 @@ def test_a_preview_becomes_active_when_it_passes_and_is_judged_again_by_its_user
 def test_a_version_that_fails_its_users_goes_back_after_the_promotion(native: Native, stage: Stage) -> None:
     native.templates(**QUICK)
     native.rollout(strategy=both_promotions(native))
+    stage.template(failure_limit=7)  # eight looks to pass: the errors are seen before the last of them
     stable = stage.status()["stableRS"]
     stage.lab.world.set_preview_rate(stage.namespace, "web", 50)
     native.operator()

@@ -122,9 +122,11 @@ def test_a_promotion_never_reaches_a_revision_that_was_pushed_after_the_verdict(
     stage.until(lambda: rule.seen and rule.seen[0].status, "the write")
     assert rule.seen[0].status == 422
     stage.until(lambda: stage.actions() == [("Promote", "Stale")], "the record of it", timeout=15)
+    stage.until(lambda: stage.gate().get("rollout", {}).get("revision") == 3, "the gate of the third version")
+    # The status of the Rollout still shows the pause of the second version until Argo has seen the third.
+    stage.until(lambda: stage.status()["currentPodHash"] == stage.gate()["rollout"]["podHash"], "Argo to see it")
     stage.at_pause()
     # What was asked of Prometheus for the second version says nothing about the third.
-    stage.until(lambda: stage.gate().get("rollout", {}).get("revision") == 3, "the gate of the third version")
     stage.throughout(lambda: stage.step() == 1, 3, "the pause of the third version")
     assert api.actions() == []
 

@@ -1,0 +1,23 @@
+"""The operator's configuration: how it runs, never what is safe for a service (that is policy).
+
+Law: read once, at a door, into one frozen tree. Every field names its unit, its default and why.
+"""
+
+from canary_operator.settings.configuration import ENVIRONMENT_PREFIX, Settings, load_settings
+from canary_operator.settings.lease import Lease
+from canary_operator.settings.providers import BasicAuth, Flavour, Provider, Tenancy, Tls
+from canary_operator.settings.web import VerdictDoor, Web
+
+__all__ = [
+    "ENVIRONMENT_PREFIX",
+    "BasicAuth",
+    "Flavour",
+    "Lease",
+    "Provider",
+    "Settings",
+    "Tenancy",
+    "Tls",
+    "VerdictDoor",
+    "Web",
+    "load_settings",
+]

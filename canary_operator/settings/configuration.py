@@ -1,0 +1,148 @@
+"""The whole file, read once; the environment outranks it.
+
+Law: every mistake is named, with its place, the value and what is allowed; a secret never is.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+import yaml
+from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic.alias_generators import to_camel
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
+
+from canary_operator.errors import ConfigurationError
+from canary_operator.settings.lease import Lease
+from canary_operator.settings.providers import Provider
+from canary_operator.settings.sections import seconds_between
+from canary_operator.settings.web import Web
+
+ENVIRONMENT_PREFIX = "CANARY_OPERATOR_"
+
+_MAX_SHOWN = 80
+
+
+class _Environment(EnvSettingsSource):
+    """The environment with the file's camelCase keys, so that both merge field by field."""
+
+    def __call__(self) -> dict[str, Any]:
+        return _camel_keys(super().__call__())
+
+
+class Settings(BaseSettings):
+    """The whole configuration file."""
+
+    # The prefix must be asked for aliases too ("all"): else a variable called WEB or PROVIDERS would be read.
+    # Unknown CANARY_OPERATOR_ variables are ignored on purpose: Kubernetes sets some by itself for a Service
+    # called canary-operator (CANARY_OPERATOR_PORT=tcp://…).
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        validate_default=False,
+        alias_generator=to_camel,
+        validate_by_name=True,
+        validate_by_alias=True,
+        env_prefix=ENVIRONMENT_PREFIX,
+        env_prefix_target="all",
+        env_nested_delimiter="__",
+    )
+
+    evaluation_interval: Annotated[float, seconds_between("1s", "10m")] = Field(
+        default=15.0,
+        description="Duration between two looks at a gated release. Default 15s: the shortest usual scrape "
+        "interval, so looking more often would see the same samples.",
+    )
+    providers: tuple[Provider, ...] = Field(
+        default=(), description="Where metrics come from. Default none: every gate that needs one holds and says so."
+    )
+    lease: Lease = Field(default=Lease(), description="Without effect yet: run one replica only.")
+    web: Web = Field(default=Web(), description="Where probes and metrics are served.")
+
+    @model_validator(mode="after")
+    def _unique_names(self) -> Self:
+        names = [provider.name for provider in self.providers]
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            raise ValueError(f"providers: names must be unique, given more than once: {', '.join(repeated)}")
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let the environment win over the file; nothing else is read."""
+        return _Environment(settings_cls), init_settings
+
+
+def load_settings(path: Path | None) -> Settings:
+    """Read the configuration file, defaults without one; the environment wins over both.
+
+    Raises:
+
+        ConfigurationError: the file cannot be read, or it or the environment holds mistakes. The
+            text names all of them, one a line: place, value and what is allowed.
+    """
+    written = {} if path is None else _read_mapping(path)
+    place = "configuration" if path is None else str(path)
+    try:
+        return Settings(**written)
+    except ValidationError as error:
+        mistakes = [_mistake(place, dict(each)) for each in error.errors(include_url=False, include_context=False)]
+        raise ConfigurationError("\n".join(mistakes)) from error
+    except SettingsError as error:
+        raise ConfigurationError(f"environment: {error}, it must be JSON") from error
+
+
+def _read_mapping(path: Path) -> dict[str, Any]:
+    try:
+        written = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(f"{path}: cannot be read: {error.strerror}") from error
+    except (yaml.YAMLError, ValueError) as error:
+        raise ConfigurationError(f"{path}: is not YAML: {' '.join(str(error).split())}") from error
+    if written is None:
+        return {}
+    # BaseSettings takes names with an underscore in front as switches of its own.
+    if not isinstance(written, dict) or any(not isinstance(key, str) or key.startswith("_") for key in written):
+        raise ConfigurationError(f"{path}: should be a mapping with field names as keys")
+    return written
+
+
+def _mistake(place: str, error: dict[str, Any]) -> str:
+    location = error["loc"]
+    source = f"environment or {place}" if _set_in_environment(location) else place
+    allowed = str(error["msg"]).removeprefix("Value error, ")
+    return f"{source}: {_field_path(location)}: {allowed}{_shown(error)}"
+
+
+def _set_in_environment(location: tuple[int | str, ...]) -> bool:
+    return bool(location) and location[0] in _Environment(Settings)()
+
+
+def _field_path(location: tuple[int | str, ...]) -> str:
+    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+    return path.removeprefix(".") or "settings"
+
+
+def _shown(error: dict[str, Any]) -> str:
+    # A mapping or a header, and a url with credentials, can hold a secret; logs are read by many.
+    value = error["input"]
+    secret = "headers" in error["loc"] or (isinstance(value, str) and "@" in value)
+    if secret or isinstance(value, (dict, list, tuple, BaseModel)):
+        return ""
+    return f", got {ascii(value)[:_MAX_SHOWN]}"
+
+
+def _camel_keys(values: dict[str, Any]) -> dict[str, Any]:
+    return {to_camel(key): _camel_keys(value) if isinstance(value, dict) else value for key, value in values.items()}
