@@ -30,7 +30,7 @@ Name = Annotated[str, typer.Option(help="Which lab; any number may run at once."
 
 @app.command()
 def build() -> None:
-    """Find or build the ten programs. The first time takes 8 to 12 minutes on 2 cores."""
+    """Find or build the programs. The first time takes 8 to 12 minutes on 2 cores."""
     _show(cache.install())
 
 

@@ -80,6 +80,8 @@ PROGRAMS: tuple[Program, ...] = (
         stamps=("github.com/prometheus/common/version.Version=3.5.0",),
     ),
     Program("promtool", "promtool", "github.com/prometheus/prometheus/cmd/promtool", from_path_with="test rules"),
+    # Not from the PATH: manifests/ are rendered with it, and must come out the same everywhere.
+    Program("helm", "helm", "helm.sh/helm/v4/cmd/helm", stamps=("helm.sh/helm/v4/internal/version.version=v4.3.2",)),
 )
 
 _PROMETHEUS = "github.com/prometheus/prometheus/cmd/prometheus"
@@ -110,7 +112,7 @@ PEERS: tuple[Program, ...] = (
 EVERY = (*PROGRAMS, *PEERS)
 
 # What a lab starts or calls itself. The others are for tests, which ask for them by name.
-RUNNING = frozenset(program.name for program in PROGRAMS) - {"promtool"}
+RUNNING = frozenset(program.name for program in PROGRAMS) - {"promtool", "helm"}
 
 ASSETS: tuple[Asset, ...] = (
     Asset("argo-crds", "controlplane", _ARGO, "manifests/crds"),
