@@ -167,20 +167,22 @@ def _who_left(status: GateStatus, rollout: Rollout) -> str:
             # It was held and we did not let it go.
             return _who_aborted(rollout) if rollout.aborted else "Person"
     if pause is not None and pause.asked_by is not None:
-        return _who_left_analysis(pause, rollout)
+        return _who_left_analysis(status, pause, rollout)
     if rollout.aborted:
         return _who_aborted(rollout)
     return "Argo" if status.step is not None and _ends_by_itself(status, rollout) else "Person"
 
 
-def _who_left_analysis(pause: PauseStatus, rollout: Rollout) -> str:
+def _who_left_analysis(status: GateStatus, pause: PauseStatus, rollout: Rollout) -> str:
     answer = Verdict.ABORT if rollout.aborted else Verdict.PROMOTE
     if pause.verdict == answer.value:
         return "Gate"
     if rollout.aborted:
         return _who_aborted(rollout)
-    # An analysis that was inconclusive is followed by a pause of Argo's; nothing but a person goes past one.
-    return "Argo" if rollout.pauses else "Person"
+    # An analysis that was inconclusive is followed by a pause of Argo's. One that has heard of a promotion succeeds,
+    # whatever the gate has said since. Nothing but a person goes past any other.
+    heard = any(each.verdict == Verdict.PROMOTE.value and each.at >= pause.start_time for each in status.history)
+    return "Argo" if rollout.pauses or heard else "Person"
 
 
 def _ends_by_itself(status: GateStatus, rollout: Rollout) -> bool:

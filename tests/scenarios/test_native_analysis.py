@@ -104,6 +104,17 @@ def test_a_release_that_argo_was_told_to_promote_was_promoted_by_the_gate():
     assert world.status.message.startswith("passed step 3/4 (50 %): ")
 
 
+def test_a_promotion_that_argo_heard_of_before_the_gate_changed_its_mind_was_no_persons():
+    world = a_world(prometheus=lambda seconds: BAD if seconds > 50 else GOOD)
+    answered(world.release().until(25), "Successful").until(49)
+    assert ask(world, "3") == ("pass", "ConditionsMet")
+
+    answered(world.until(60), "Successful").until(65)
+
+    assert (world.status.verdict, world.status.ended_by) == ("Abort", "Argo")
+    assert world.status.message.startswith("promoted by Argo; the gate's last word: aborted at step 3/4 (50 %): ")
+
+
 def test_a_release_that_argo_was_told_to_fail_was_aborted_by_the_gate():
     world = a_world(prometheus=lambda _: BAD).release().until(20)
 
