@@ -9,7 +9,7 @@ GO     := $(VENV)/.go
 E2E_WORKERS ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-unit test-e2e test-compat lint format crds lock bench clean
+.PHONY: help demo test test-unit test-e2e test-packaging test-compat lint format crds lock bench version release clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -17,10 +17,10 @@ help: ## list the targets
 demo: $(GO) ## three releases on a real control plane: promoted, aborted, held and promoted (SPEED=6, KEEP=1, LAB=kind|external)
 	@$(BIN)/python -m demo
 
-test: test-unit test-e2e ## everything: unit, component and end-to-end tests
+test: test-unit test-e2e test-packaging ## everything: unit, component, end-to-end and packaging tests
 
 test-unit: $(READY) ## without a control plane: needs nothing but Python
-	$(BIN)/python -m pytest -m "not e2e and not compat" -n auto
+	$(BIN)/python -m pytest -m "not e2e and not compat and not packaging" -n auto
 
 test-e2e: $(GO) ## on the lab: real API server, real Argo controller, real Prometheus
 	@$(BIN)/python -m lab build
@@ -31,6 +31,10 @@ test-e2e: $(GO) ## on the lab: real API server, real Argo controller, real Prome
 	$(BIN)/python -m pytest -m e2e -n $(E2E_WORKERS) --dist loadgroup || \
 	{ echo "what failed beside others is run once more, alone"; \
 	  $(BIN)/python -m pytest -m e2e --last-failed --last-failed-no-failures none; }
+
+test-packaging: $(GO) ## the image's steps without an engine, wheel and chart, a release built twice
+	@$(BIN)/python -m lab build
+	@$(BIN)/python -m pytest -m packaging tests/packaging
 
 # A server that cannot be built fails its own tests; the others are run all the same.
 test-compat: $(GO) ## evidence from Prometheus 2 and 3, VictoriaMetrics and Thanos; builds them first (half an hour, once)

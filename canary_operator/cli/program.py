@@ -20,6 +20,10 @@ from canary_operator.settings import load_settings
 from canary_operator.telemetry import configure_logging
 from canary_operator.wiring import Operator
 
+# kubectl finds the file; people type the other, and usage should say what they type.
+_PLUGIN = "kubectl-canary_gate"
+_PLUGIN_TYPED = "kubectl canary-gate"
+
 app = typer.Typer(
     name="canary-operator",
     help="SLO-gated canary promotion for Argo Rollouts.",
@@ -80,7 +84,7 @@ def version() -> None:
 def main() -> None:
     """Run the command line; a mistake of a person is one line and exit status 3."""
     try:
-        app()
+        app(prog_name=_PLUGIN_TYPED if Path(sys.argv[0]).name == _PLUGIN else "canary-operator")
     except OperatorError as error:
         typer.echo(f"canary-operator: {error}", err=True)
         sys.exit(3)
