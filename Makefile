@@ -9,7 +9,7 @@ GO     := $(VENV)/.go
 E2E_WORKERS ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-unit test-e2e test-packaging test-compat lint format crds lock bench version release clean
+.PHONY: help demo test test-unit test-browser test-e2e test-packaging test-compat lint format crds lock bench version release clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -17,10 +17,16 @@ help: ## list the targets
 demo: $(GO) ## three releases on a real control plane: promoted, aborted, held and promoted (SPEED=6, KEEP=1, LAB=kind|external)
 	@$(BIN)/python -m demo
 
-test: test-unit test-e2e test-packaging ## everything: unit, component, end-to-end and packaging tests
+test: test-unit test-browser test-e2e test-packaging ## everything: unit, component, browser, end-to-end and packaging tests
 
 test-unit: $(READY) ## without a control plane: needs nothing but Python
-	$(BIN)/python -m pytest -m "not e2e and not compat and not packaging" -n auto
+	$(BIN)/python -m pytest -m "not e2e and not compat and not packaging and not browser" -n auto
+
+test-browser: $(READY) ## the page in Chromium, which is installed from Debian's package where one may
+	@command -v chromium >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; } || \
+	{ echo "Chromium is missing: install the package chromium (apt-get install chromium), then try again"; exit 1; }
+	$(BIN)/python -m pytest -m browser tests/browser
 
 test-e2e: $(GO) ## on the lab: real API server, real Argo controller, real Prometheus
 	@$(BIN)/python -m lab build

@@ -4,10 +4,11 @@ Law: whatever tells more than probes and metrics is off until somebody turns it 
 """
 
 from pathlib import Path
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from canary_operator.settings.sections import Section
+from canary_operator.settings.sections import Address, Section
 
 
 class VerdictDoor(Section):
@@ -21,7 +22,7 @@ class VerdictDoor(Section):
 
 
 class Web(Section):
-    """Where /livez, /readyz, /metrics and /v1/verdict are served."""
+    """Where /livez, /readyz, /metrics, /v1/verdict and the page are served."""
 
     host: str = Field(
         default="0.0.0.0",  # noqa: S104 - a pod is reached by its own address, which is not known beforehand
@@ -32,3 +33,19 @@ class Web(Section):
         default=8080, ge=0, le=65535, description="TCP port, 0 for any free one. Default 8080: needs no privilege."
     )
     verdict: VerdictDoor = Field(default=VerdictDoor(), description="Default: /v1/verdict answers nobody.")
+    page: bool = Field(
+        default=False,
+        description="Whether the read-only page is served. Default false: it shows the sentences and counts of every "
+        "gate to whoever reaches the port, and nobody is asked who they are.",
+    )
+    url: Address | None = Field(
+        default=None,
+        description="http(s)://host[:port][/path] under which people reach the page: Events and AnalysisRuns link to "
+        "it, and its host is answered. Default none: no links.",
+    )
+
+    @model_validator(mode="after")
+    def _links_lead_somewhere(self) -> Self:
+        if self.url is not None and not self.page:
+            raise ValueError("url is the address of the page, which is off: page should be true")
+        return self
