@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel
 
+from canary_operator.model.document import RULES
 from canary_operator.model.gate import GateStatus
 from canary_operator.model.policy import CanaryGateSpec, SLOPolicySpec
 from canary_operator.model.record import GateDecisionSpec
@@ -28,7 +29,10 @@ MAX_LENGTH = 8_192
 MAX_PATTERN_LENGTH = 64
 MAX_ITEMS = 256
 
-_KEPT = ("type", "description", "enum", "format", "pattern", "minimum", "maximum", "minLength", "maxLength", "maxItems")
+_KEPT = (
+    *("type", "description", "enum", "format", "pattern", "minimum", "maximum", "minLength", "maxLength", "maxItems"),
+    RULES,
+)
 
 
 @dataclass(frozen=True)
@@ -164,7 +168,7 @@ def structural_schema(model: type[BaseModel], *, defaults: bool, bounds: bool) -
 def _object_schema(kind: Kind) -> dict[str, Any]:
     spec = structural_schema(kind.spec, defaults=kind.spec_defaults, bounds=True)
     if kind.rules:
-        spec["x-kubernetes-validations"] = kind.rules
+        spec[RULES] = kind.rules
     properties = {
         "apiVersion": {"type": "string", "description": "Version of the schema of this object."},
         "kind": {"type": "string", "description": "Kind of this object."},

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from canary_operator.errors import ConfigurationError
 from canary_operator.model import durations
-from canary_operator.model.document import Document, Duration, read
+from canary_operator.model.document import Document, Duration, read, rules
 from canary_operator.model.objectives import Attribution, Guards, Objective, Risk, SLOReference
 from canary_operator.model.providers import DEFAULT_PROVIDER
 from canary_operator.model.rollout import TemplateRef
@@ -84,6 +84,15 @@ class TelemetryLoss(Document):
 
 class SLOPolicySpec(Document):
     """Objectives, risk and timing that gates of this namespace refer to by name."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            (
+                "self.objectives.all(each, self.objectives.exists_one(other, other.name == each.name))",
+                "objectives: names must be unique",
+            )
+        )
+    )
 
     provider: str = Field(
         default=DEFAULT_PROVIDER,

@@ -133,6 +133,7 @@ def test_a_policy_is_the_defaults_and_what_is_written():
         },
         {"objectives": [A_RATIO, A_RATIO]},
         {"attribution": {"preset": "custom"}},
+        {"attribution": {"preset": "custom", "custom": [{"label": "app", "value": "{rollout}"}]}},
         {"attribution": {"preset": "istio", "custom": [{"label": "version", "value": "{hash}"}]}},
         {"risk": {"falseAbort": "0"}},
         {"risk": {"falsePromotion": "0.5"}},
