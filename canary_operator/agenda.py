@@ -56,8 +56,8 @@ class Agenda:
         self._changed.set()
 
     def lag(self) -> float:
-        """Seconds by which the most overdue Rollout is late, 0 if none is."""
-        waiting = [due for ref, due in self._due.items() if ref not in self._busy]
+        """Seconds by which the most overdue Rollout is late, 0 if none is. May be called from any thread."""
+        waiting = [due for ref, due in list(self._due.items()) if ref not in self._busy]
         return max(0.0, self._clock() - min(waiting, default=float("inf")))
 
     async def run(self) -> None:

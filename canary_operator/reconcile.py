@@ -138,7 +138,6 @@ async def record(
         await world.scribe.remember(snapshot, status)
     if verdict_changed:
         await world.scribe.tell(snapshot.rollout.ref, status, now)
-        _log_verdict(snapshot.rollout.ref, status)
     look = Look(snapshot, status, now, verdict_changed)
     for listener in (world.telemetry, *world.listeners):
         listener.looked(look)
@@ -188,17 +187,3 @@ def _is_shown(before: GateStatus, status: GateStatus) -> bool:
     if pause.left_by is not None and (before.pause is None or before.pause.left_by is not None):
         return False
     return (before.pause, before.evidence) != (pause, status.evidence)
-
-
-def _log_verdict(ref: RolloutRef, status: GateStatus) -> None:
-    """The one canonical line of a decision."""
-    log.info(
-        "verdict",
-        rollout=str(ref),
-        mode=status.mode,
-        step=status.rollout_step,
-        weight=status.step.weight if status.step else None,
-        verdict=status.verdict,
-        reason=status.reason,
-        message=status.message,
-    )

@@ -28,7 +28,7 @@ from canary_operator.model.rollout import RolloutRef
 from canary_operator.prometheus.providers import Providers, provider_addresses
 from canary_operator.reconcile import World
 from canary_operator.settings import Settings
-from canary_operator.telemetry import Telemetry
+from canary_operator.telemetry import Telemetry, VerdictLog
 from canary_operator.web import Health, serve
 
 log = structlog.get_logger()
@@ -72,8 +72,10 @@ class Operator:
             scribe=Scribe(self._api, self._store),
             telemetry=self.telemetry,
             clock=time.time,
+            listeners=(VerdictLog(time.time),),
         )
         self._agenda = Agenda(self._look, clock=time.time, workers=WORKERS)
+        self.telemetry.late_by(self._agenda.lag)
         self._unreadable: set[Resource] = set()
         self._last_resync = 0.0
         self._relisted = asyncio.Event()
@@ -130,7 +132,6 @@ class Operator:
                 self.telemetry.looks.labels("error").inc()
                 raise
         self.telemetry.looks.labels("ok").inc()
-        self.telemetry.lag.set(self._agenda.lag())
         return again
 
     def _from_thread(self) -> Any:

@@ -1,13 +1,11 @@
-"""Every metric of the operator, and how it logs.
+"""The operator's own metrics: what it does, what it asks, what it hears. Those about Rollouts are in gates.py.
 
-Law: all names stand here. Whatever is counted has happened. Series of a Rollout go with it.
+Law: whatever is counted has happened. A series that can be known beforehand begins at 0.
 """
 
-import logging
-import sys
+from collections.abc import Callable
 
-import structlog
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 
 import canary_operator
 from canary_operator.cluster.calls import Call
@@ -16,6 +14,10 @@ from canary_operator.model.look import Look
 from canary_operator.model.rollout import RolloutRef
 from canary_operator.model.verdict import HoldReason
 from canary_operator.prometheus.providers import ANSWERED, Exchange
+from canary_operator.telemetry.gates import Gates
+
+# A second series for each counter, of no use to anybody who scrapes.
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 
 class Telemetry:
@@ -27,12 +29,7 @@ class Telemetry:
         self.look_seconds = Histogram(
             "canary_operator_reconcile_duration_seconds", "Duration of a look.", registry=self.registry
         )
-        self._decisions = Counter(
-            "canary_operator_decisions",
-            "Changes of the verdict.",
-            ["namespace", "rollout", "verdict", "reason"],
-            registry=self.registry,
-        )
+        self._gates = Gates(self.registry)
         self._actions = Counter(
             "canary_operator_actions", "Writes to Rollouts.", ["action", "outcome"], registry=self.registry
         )
@@ -43,8 +40,19 @@ class Telemetry:
             ["verb", "resource", "status"],
             registry=self.registry,
         )
-        self.lag = Gauge(
+        self._lag = Gauge(
             "canary_operator_queue_lag_seconds", "Lateness of the most overdue Rollout.", registry=self.registry
+        )
+        self._watched = Gauge(
+            "canary_operator_watch_up",
+            "1 while somebody listens to the changes of a kind.",
+            ["resource"],
+            registry=self.registry,
+        )
+        self.listed = Gauge(
+            "canary_operator_last_listing_timestamp_seconds",
+            "When every kind was last listed as a whole, Unix seconds; 0 before the first time.",
+            registry=self.registry,
         )
         build = Gauge("canary_operator_build_info", "The running version.", ["version"], registry=self.registry)
         build.labels(canary_operator.__version__).set(1)
@@ -62,6 +70,14 @@ class Telemetry:
         """Begin the series of a provider at zero."""
         self._providers.expect(provider)
 
+    def late_by(self, lag: Callable[[], float]) -> None:
+        """Tell the lateness of the most overdue Rollout; ``lag`` is called from the thread that is scraped in."""
+        self._lag.set_function(lag)
+
+    def watches(self, resource: str, is_heard: Callable[[], bool]) -> None:
+        """Tell whether a kind is listened to; ``is_heard`` is called from the thread that is scraped in."""
+        self._watched.labels(resource).set_function(is_heard)
+
     def asked(self, exchange: Exchange) -> None:
         """Count a request to a provider, or the questions that it was not asked."""
         self._providers.count(exchange)
@@ -76,15 +92,12 @@ class Telemetry:
         self._actions.labels(action.kind.value, applied.outcome.value).inc()
 
     def looked(self, look: Look) -> None:
-        """Count a change of the verdict."""
-        if look.verdict_changed:
-            self._decisions.labels(
-                look.ref.namespace, look.ref.name, look.status.verdict or "", look.status.reason
-            ).inc()
+        """Tell where a gate stands, and count a change of its verdict."""
+        self._gates.looked(look)
 
     def forget(self, ref: RolloutRef) -> None:
         """Remove the series of a Rollout that is gone."""
-        self._decisions.remove_by_labels({"namespace": ref.namespace, "rollout": ref.name})
+        self._gates.forget(ref)
 
 
 class _Providers:
@@ -117,6 +130,12 @@ class _Providers:
         self._infos = Counter(
             f"{prefix}_infos", "Remarks on queries that came with answers.", ["provider"], registry=registry
         )
+        self._up = Gauge(
+            "canary_operator_metric_source_up",
+            "1 if a provider answered what it was asked last; absent before it was asked for the first time.",
+            ["provider"],
+            registry=registry,
+        )
         self._open = Gauge(
             f"{prefix}_circuit_open",
             "1 while a provider is left alone because it did not answer.",
@@ -135,33 +154,10 @@ class _Providers:
         provider = exchange.provider
         self._queries.labels(provider, exchange.outcome).inc(exchange.questions)
         self._open.labels(provider).set(exchange.is_open)
+        # A query that is refused was answered: that is no fault of the provider.
+        self._up.labels(provider).set(exchange.outcome != HoldReason.TELEMETRY_UNAVAILABLE.value)
         if exchange.seconds is not None:
             self._requests.labels(provider, exchange.outcome).inc()
             self._seconds.labels(provider).observe(exchange.seconds)
             self._united.labels(provider).observe(exchange.questions)
             self._infos.labels(provider).inc(exchange.infos)
-
-
-def configure_logging() -> None:
-    """JSON lines on stdout; what kopf and the clients say passes through the same formatter."""
-    shared: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
-    ]
-    structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        cache_logger_on_first_use=True,
-    )
-    handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processor=structlog.processors.JSONRenderer())
-    )
-    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-    # kopf says every event of every object; the verdicts are what an operator's operator wants to read.
-    logging.getLogger("kopf").setLevel(logging.WARNING)
-    # It watches in a thread on purpose; the signals are the program's.
-    logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)
-    logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
