@@ -5,6 +5,7 @@ Law: read once, at a door, into one frozen tree. Every field names its unit, its
 
 from canary_operator.settings.configuration import ENVIRONMENT_PREFIX, Settings, load_settings
 from canary_operator.settings.lease import Lease
+from canary_operator.settings.notifications import Notification, Slack, Webhook
 from canary_operator.settings.providers import BasicAuth, Flavour, Provider, Tenancy, Tls
 from canary_operator.settings.web import VerdictDoor, Web
 
@@ -13,11 +14,14 @@ __all__ = [
     "BasicAuth",
     "Flavour",
     "Lease",
+    "Notification",
     "Provider",
     "Settings",
+    "Slack",
     "Tenancy",
     "Tls",
     "VerdictDoor",
     "Web",
+    "Webhook",
     "load_settings",
 ]

@@ -19,6 +19,7 @@ from pydantic_settings import (
 
 from canary_operator.errors import ConfigurationError
 from canary_operator.settings.lease import Lease
+from canary_operator.settings.notifications import Notification
 from canary_operator.settings.providers import Provider
 from canary_operator.settings.sections import seconds_between
 from canary_operator.settings.web import Web
@@ -63,13 +64,17 @@ class Settings(BaseSettings):
     )
     lease: Lease = Field(default=Lease(), description="Without effect yet: run one replica only.")
     web: Web = Field(default=Web(), description="Where probes and metrics are served.")
+    notifications: tuple[Notification, ...] = Field(
+        default=(), description="Who is told of new verdicts. Default none: Events, metrics and logs tell them anyway."
+    )
 
     @model_validator(mode="after")
     def _unique_names(self) -> Self:
-        names = [provider.name for provider in self.providers]
-        repeated = sorted({name for name in names if names.count(name) > 1})
-        if repeated:
-            raise ValueError(f"providers: names must be unique, given more than once: {', '.join(repeated)}")
+        for section, named in (("providers", self.providers), ("notifications", self.notifications)):
+            names = [each.name for each in named]
+            repeated = sorted({name for name in names if names.count(name) > 1})
+            if repeated:
+                raise ValueError(f"{section}: names must be unique, given more than once: {', '.join(repeated)}")
         return self
 
     @classmethod
@@ -136,9 +141,10 @@ def _field_path(location: tuple[int | str, ...]) -> str:
 
 
 def _shown(error: dict[str, Any]) -> str:
-    # A mapping or a header, and a url with credentials, can hold a secret; logs are read by many.
+    # A mapping or a header, a url with credentials and what is written of a target can hold a secret; logs are read by
+    # many.
     value = error["input"]
-    secret = "headers" in error["loc"] or (isinstance(value, str) and "@" in value)
+    secret = not {"headers", "slack", "webhook"}.isdisjoint(error["loc"]) or (isinstance(value, str) and "@" in value)
     if secret or isinstance(value, (dict, list, tuple, BaseModel)):
         return ""
     return f", got {ascii(value)[:_MAX_SHOWN]}"
