@@ -24,6 +24,7 @@ from canary_operator.engine import answering
 from canary_operator.engine.answering import Answer, Query
 from canary_operator.errors import ClusterError, ClusterRefused
 from canary_operator.handlers import Watcher
+from canary_operator.model.policy import Mode
 from canary_operator.model.rollout import RolloutRef
 from canary_operator.prometheus.providers import Providers, provider_addresses
 from canary_operator.reconcile import World
@@ -58,7 +59,7 @@ class Operator:
         self.settings = settings
         self._namespaces = tuple(namespaces)
         self.telemetry = Telemetry()
-        self._store = Store()
+        self._store = Store(Mode(settings.mode))
         self._api = Api(load_credentials(), observe=self.telemetry.requested)
         self._providers = Providers(settings.providers, observe=self.telemetry.asked)
         for provider in settings.providers:

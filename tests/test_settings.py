@@ -49,9 +49,15 @@ def mistakes_of(path):
     return str(caught.value).splitlines()
 
 
+def test_an_operator_may_observe_and_may_not_be_off(file):
+    assert load_settings(file("mode: observe")).mode == "observe"
+    assert mistakes_of(file("mode: off"))
+
+
 def test_without_a_file_the_defaults_hold():
     settings = load_settings(None)
 
+    assert settings.mode == "enforce"
     assert settings.evaluation_interval == 15.0
     assert settings.providers == ()
     assert (settings.web.host, settings.web.port) == ("0.0.0.0", 8080)

@@ -57,7 +57,8 @@ class Resync:
 class Store:
     """All watched objects, by key."""
 
-    def __init__(self) -> None:
+    def __init__(self, at_most: Mode = Mode.ENFORCE) -> None:
+        self._at_most = at_most
         self._entries: dict[Key, Entry] = {}
         # Who names an object; only gated Rollouts and templates name any, so 10,000 idle Rollouts cost nothing here.
         self._named_by: dict[Key, set[Key]] = {}
@@ -130,9 +131,9 @@ class Store:
         return self._body(_rollout_key(ref))
 
     def opt_in(self, ref: RolloutRef) -> OptIn:
-        """Look up what the Rollout's annotations ask for; off where there is no Rollout."""
+        """Look up what the Rollout's annotations ask for and the operator does; off where there is no Rollout."""
         entry = self._entries.get(_rollout_key(ref))
-        return _OFF if entry is None else entry.opt_in
+        return _OFF if entry is None else entry.opt_in.at_most(self._at_most)
 
     def template(self, ref: TemplateRef, namespace: str) -> Body | None:
         """Look up a template, or a cluster template, by the name that a Rollout of the namespace calls it."""

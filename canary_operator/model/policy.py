@@ -7,7 +7,7 @@ generated from these models, so a description here is what ``kubectl explain`` s
 import enum
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
@@ -195,6 +195,11 @@ class OptIn:
     templates: tuple[TemplateRef, ...] | None = None
     arguments: Mapping[str, str] | None = None
     mistake: str = ""
+
+    def at_most(self, mode: Mode) -> "OptIn":
+        """The same, but observing where only that is allowed."""
+        observes = mode is Mode.OBSERVE and self.mode is Mode.ENFORCE
+        return replace(self, mode=Mode.OBSERVE) if observes else self
 
 
 def parse_opt_in(annotations: Mapping[str, str]) -> OptIn:

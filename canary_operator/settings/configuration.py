@@ -4,7 +4,7 @@ Law: every mistake is named, with its place, the value and what is allowed; a se
 """
 
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import BaseModel, Field, ValidationError, model_validator
@@ -54,6 +54,11 @@ class Settings(BaseSettings):
         env_nested_delimiter="__",
     )
 
+    mode: Literal["enforce", "observe"] = Field(
+        default="enforce",
+        description="`observe`: whatever a Rollout asks for, nothing is written to it, and the right to do so is not "
+        "needed. Default enforce: the annotation of each Rollout decides.",
+    )
     evaluation_interval: Annotated[float, seconds_between("1s", "10m")] = Field(
         default=15.0,
         description="Duration between two looks at a gated release. Default 15s: the shortest usual scrape "

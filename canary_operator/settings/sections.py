@@ -33,7 +33,7 @@ def seconds_between(low: str, high: str) -> BeforeValidator:
             raise ValueError(f"should be between {low} and {high}")
         return seconds
 
-    return BeforeValidator(parse)
+    return BeforeValidator(parse, json_schema_input_type=str)
 
 
 def _require_address(value: str) -> str:

@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from canary_operator.cluster import kinds
 from canary_operator.cluster.store import Key, Store
 from canary_operator.model.policy import Mode, SLOPolicySpec
@@ -39,6 +41,27 @@ def test_a_rollout_is_parsed_and_kept_slim(a_rollout: Builder) -> None:
     assert "managedFields" not in body["metadata"]
     assert "kubectl.kubernetes.io/last-applied-configuration" not in body["metadata"]["annotations"]
     assert set(body["spec"]) == {"selector"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "allowed", "done"),
+    [
+        (Mode.ENFORCE, Mode.ENFORCE, Mode.ENFORCE),
+        (Mode.OBSERVE, Mode.ENFORCE, Mode.OBSERVE),
+        (Mode.ENFORCE, Mode.OBSERVE, Mode.OBSERVE),
+        (Mode.OFF, Mode.OBSERVE, Mode.OFF),
+    ],
+)
+def test_an_operator_that_observes_enforces_nothing(
+    a_rollout: Builder, asked: Mode, allowed: Mode, done: Mode
+) -> None:
+    body = a_rollout()
+    body["metadata"]["annotations"]["canary-operator.io/gate"] = asked.value
+    store = Store(allowed)
+
+    store.put(kinds.ROLLOUTS, body)
+
+    assert store.opt_in(REF).mode is done
 
 
 def test_what_is_put_is_not_changed(a_rollout: Builder) -> None:
