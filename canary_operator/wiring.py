@@ -26,6 +26,7 @@ from canary_operator.errors import ClusterError, ClusterRefused
 from canary_operator.handlers import Watcher
 from canary_operator.model.policy import Mode
 from canary_operator.model.rollout import RolloutRef
+from canary_operator.notifications import Notifier
 from canary_operator.prometheus.providers import Providers, provider_addresses
 from canary_operator.reconcile import World
 from canary_operator.settings import Settings
@@ -43,6 +44,9 @@ _RESYNC_RETRY_SECONDS = 5.0
 # All kinds begin anew at about the same time: one listing for all of them.
 _RELIST_SECONDS = 1.0
 SHUTDOWN_SECONDS = 4.0
+# Whoever stops the operator waits for it; whoever asked for one pass wants to be told what came of it.
+_LAST_WORDS_SECONDS = 0.4
+_ONCE_TOLD_SECONDS = 10.0
 # Less than any interval, more than a look takes to read the clock.
 _AT_ONCE_SECONDS = 0.5
 
@@ -64,6 +68,9 @@ class Operator:
         self._providers = Providers(settings.providers, observe=self.telemetry.asked)
         for provider in settings.providers:
             self.telemetry.expect(provider.name)
+        for target in settings.notifications:
+            self.telemetry.expect_target(target.name)
+        self._notifier = Notifier(settings.notifications, link=lambda _: "", observe=self.telemetry.notified)
         addresses = provider_addresses(settings.providers)
         self._reader = Reader(self._store, self._api, addresses, settings.evaluation_interval)
         self._world = World(
@@ -73,7 +80,7 @@ class Operator:
             scribe=Scribe(self._api, self._store),
             telemetry=self.telemetry,
             clock=time.time,
-            listeners=(VerdictLog(time.time),),
+            listeners=(VerdictLog(time.time), self._notifier),
         )
         self._agenda = Agenda(self._look, clock=time.time, workers=WORKERS)
         self.telemetry.late_by(self._agenda.lag)
@@ -105,7 +112,8 @@ class Operator:
         return len(failures)
 
     async def close(self) -> None:
-        """Close the clients."""
+        """Close the clients, after what is to be told was told."""
+        await self._notifier.close(_ONCE_TOLD_SECONDS)
         self._providers.close()
         await self._api.close()
 
@@ -213,6 +221,7 @@ class Operator:
         # What is cut off here is told from the Rollout by whoever comes next: its intention is written down.
         await asyncio.wait([agenda], timeout=SHUTDOWN_SECONDS)
         agenda.cancel()
+        await self._notifier.close(_LAST_WORDS_SECONDS)
         watcher.stop(timeout=0.5)
 
 

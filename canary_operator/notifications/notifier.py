@@ -13,11 +13,9 @@ from canary_operator.model.rollout import RolloutRef
 from canary_operator.notifications import event, slack
 from canary_operator.notifications.audience import wants
 from canary_operator.notifications.posting import Letter
-from canary_operator.notifications.target import Target, Time
+from canary_operator.notifications.target import Outcome, Target, Time
 from canary_operator.notifications.telling import Told, news_of
 from canary_operator.settings import Notification
-
-CLOSING_SECONDS = 0.4
 
 
 class Notifier:
@@ -34,7 +32,7 @@ class Notifier:
         self,
         notifications: Sequence[Notification],
         link: Callable[[RolloutRef], str],
-        observe: Callable[[str, str], None],
+        observe: Callable[[str, Outcome], None],
         clock: Time | None = None,
     ) -> None:
         running = clock or Time(time.time)
@@ -55,9 +53,9 @@ class Notifier:
         """Hear that a Rollout is gone."""
         self._told.forget(ref)
 
-    async def close(self) -> None:
-        """Tell what can be told within half a second, and drop the rest."""
-        await asyncio.gather(*(target.close(CLOSING_SECONDS) for _, target in self._targets))
+    async def close(self, seconds: float) -> None:
+        """Tell what can be told within ``seconds``, and drop the rest."""
+        await asyncio.gather(*(target.close(seconds) for _, target in self._targets))
 
 
 def _writer(notification: Notification, clock: Time) -> Callable[[News], Letter]:

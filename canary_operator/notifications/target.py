@@ -25,6 +25,7 @@ ATTEMPTS = 8
 # Together the waits are about two minutes, half of that on average: a receiver that is being restarted is back by then.
 _backoff = wait_random_exponential(multiplier=1, max=60)
 LONGEST_PATIENCE_SECONDS = 300.0
+_CANCELLING_SECONDS = 0.1
 
 
 class Outcome(enum.Enum):
@@ -51,7 +52,7 @@ class Target:
     """Somebody who is told. One message at a time, in the order of the news."""
 
     def __init__(
-        self, name: str, write: Callable[[News], Letter], observe: Callable[[str, str], None], time: Time
+        self, name: str, write: Callable[[News], Letter], observe: Callable[[str, Outcome], None], time: Time
     ) -> None:
         self._name = name
         self._write = write
@@ -73,7 +74,7 @@ class Target:
         if self._task is not None and not self._task.done():
             await asyncio.wait([self._task], timeout=seconds)
             self._task.cancel()
-            await asyncio.wait([self._task], timeout=seconds)
+            await asyncio.wait([self._task], timeout=_CANCELLING_SECONDS)
         while self._queue:
             self._conclude(self._queue.popleft(), Outcome.DROPPED, "the operator stops")
 
@@ -110,7 +111,7 @@ class Target:
         return await posting.post(session, letter, self._time.now)
 
     def _conclude(self, news: News, outcome: Outcome, why: str) -> None:
-        self._observe(self._name, outcome.value)
+        self._observe(self._name, outcome)
         if outcome is not Outcome.DELIVERED:
             verdict, reason = news.words["verdict"], news.words["reason"]
             log.warning(

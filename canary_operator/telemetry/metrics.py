@@ -8,6 +8,7 @@ from collections.abc import Callable
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 
 import canary_operator
+from canary_operator import notifications
 from canary_operator.cluster.calls import Call
 from canary_operator.model.decision import Action, ActionKind, Applied, Outcome
 from canary_operator.model.look import Look
@@ -54,6 +55,12 @@ class Telemetry:
             "When every kind was last listed as a whole, Unix seconds; 0 before the first time.",
             registry=self.registry,
         )
+        self._notifications = Counter(
+            "canary_operator_notifications",
+            "News of verdicts, by what became of them.",
+            ["target", "outcome"],
+            registry=self.registry,
+        )
         build = Gauge("canary_operator_build_info", "The running version.", ["version"], registry=self.registry)
         build.labels(canary_operator.__version__).set(1)
         self._pre_set()
@@ -69,6 +76,15 @@ class Telemetry:
     def expect(self, provider: str) -> None:
         """Begin the series of a provider at zero."""
         self._providers.expect(provider)
+
+    def expect_target(self, target: str) -> None:
+        """Begin the series of somebody who is notified at zero."""
+        for outcome in notifications.Outcome:
+            self._notifications.labels(target, outcome.value)
+
+    def notified(self, target: str, outcome: notifications.Outcome) -> None:
+        """Count what became of one piece of news."""
+        self._notifications.labels(target, outcome.value).inc()
 
     def late_by(self, lag: Callable[[], float]) -> None:
         """Tell the lateness of the most overdue Rollout; ``lag`` is called from the thread that is scraped in."""
