@@ -52,9 +52,7 @@ def test_a_rollout_is_parsed_and_kept_slim(a_rollout: Builder) -> None:
         (Mode.OFF, Mode.OBSERVE, Mode.OFF),
     ],
 )
-def test_an_operator_that_observes_enforces_nothing(
-    a_rollout: Builder, asked: Mode, allowed: Mode, done: Mode
-) -> None:
+def test_an_operator_that_observes_enforces_nothing(a_rollout: Builder, asked: Mode, allowed: Mode, done: Mode) -> None:
     body = a_rollout()
     body["metadata"]["annotations"]["canary-operator.io/gate"] = asked.value
     store = Store(allowed)
