@@ -55,7 +55,12 @@ class Resync:
 
 
 class Store:
-    """All watched objects, by key."""
+    """All watched objects, by key.
+
+    Args:
+
+        at_most: what the operator does at most, whatever a Rollout asks for: enforce or observe.
+    """
 
     def __init__(self, at_most: Mode = Mode.ENFORCE) -> None:
         self._at_most = at_most
