@@ -37,7 +37,7 @@ class GateDecisionSpec(Document):
     rollout: RolloutStatus = Field(description="The Rollout that was judged.")
     step: StepStatus | None = Field(default=None, description="Where the Rollout was.")
     at: str = Field(json_schema_extra={"format": "date-time"}, description="RFC 3339 time of the decision.")
-    mode: str = Field(description="enforce or observe, as annotated.")
+    mode: str = Field(description="enforce or observe: as annotated, and at most what the operator is allowed.")
     verdict: str | None = Field(default=None, description="Promote, Hold or Abort; absent where nothing was judged.")
     reason: str = Field(description="Why, one CamelCase word.")
     message: str = Field(description="Why, one sentence with numbers.")

@@ -75,6 +75,17 @@ def test_the_committed_files_are_what_the_models_say(generate: ModuleType, crds:
     assert sorted(named) == sorted(rendered)
 
 
+def test_the_charts_kinds_are_the_same_and_outlive_it(generate: ModuleType, crds: pathlib.Path) -> None:
+    folder = crds.parent / "charts" / "canary-operator" / "charts" / "crds" / "templates"
+    rendered = generate.render_for_the_chart()
+
+    assert {path.name: path.read_text() for path in folder.iterdir()} == rendered, "run: python crds/generate.py"
+    for name, text in rendered.items():
+        kept, plain = yaml.safe_load(text), yaml.safe_load((crds / name).read_text())
+        assert kept["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"}
+        assert (kept["metadata"]["name"], kept["spec"]) == (plain["metadata"]["name"], plain["spec"])
+
+
 @pytest.mark.parametrize("plural", PLURALS)
 def test_every_schema_is_structural_and_every_field_is_described(crds: pathlib.Path, plural: str) -> None:
     for place, schema in every_place(schema_of(crds, plural)):
