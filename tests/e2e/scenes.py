@@ -50,9 +50,9 @@ def is_held(stage: Stage, step: int | None = 1) -> bool:
 
 
 def override(stage: Stage, action: str, seconds: float = 300.0) -> float:
-    """Overrule the gate as a person would. Returns when that expires, Unix seconds."""
+    """Overrule the gate as the lab's administrator. Returns when that expires, Unix seconds."""
     at = (datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=seconds)).replace(microsecond=0)
-    said = {"action": action, "reason": "a test wants it", "requestedBy": "anna", "expiresAt": at.isoformat()}
+    said = {"action": action, "reason": "a test wants it", "requestedBy": "admin", "expiresAt": at.isoformat()}
     stage.gate_patch({"override": said})
     return at.timestamp()
 

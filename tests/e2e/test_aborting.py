@@ -60,7 +60,7 @@ def test_a_person_may_abort_through_the_gate_while_argo_sets_a_weight(stage: Sta
     stage.until(lambda: pods_wanted(stage) == {V1: 2}, "the return to stable")
     gate = ended(stage)
     assert (gate["verdict"], gate["reason"], gate["endedBy"]) == ("Abort", "Override", "Gate")
-    assert "anna says Abort" in gate["message"]
+    assert "admin says Abort" in gate["message"]
     assert stage.actions() == [("Abort", "Applied")]
 
 

@@ -94,7 +94,7 @@ def test_a_person_promotes_through_the_gate_without_evidence(stage: Stage) -> No
     gate = ended(stage)
     assert (gate["verdict"], gate["reason"], gate["endedBy"]) == ("Promote", "Override", "Gate")
     assert stage.actions() == [("Hold", "Applied"), ("Promote", "Applied")]
-    assert "anna says Promote" in stage.decisions()[-1]["message"]
+    assert "admin says Promote" in stage.decisions()[-1]["message"]
     assert "a test wants it" in stage.decisions()[-1]["message"]
 
 

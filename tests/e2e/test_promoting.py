@@ -168,7 +168,7 @@ def test_a_release_that_cannot_be_judged_does_not_stop_the_one_beside_it(stage: 
     stage.template()
     for name in ("misspelt", "untold", "unreadable", "good"):
         stage.rollout(name, replicas=1)
-    stage.annotate("gate", "enforced", "misspelt")
+    stage.annotate("slo-policy", "policcy", "misspelt")
     stage.annotate("analysis-templates", "no-such-template", "untold")
     stage.operator()
     # Argo refuses a duration that it cannot read, and so do we.
@@ -179,13 +179,13 @@ def test_a_release_that_cannot_be_judged_does_not_stop_the_one_beside_it(stage: 
         stage.release(name=name)
 
     stage.until(lambda: stage.is_promoted("good"), "the promotion of the good one")
-    for name, said in (("misspelt", '"enforced" is not one of'), ("untold", "no-such-template does not exist")):
+    for name, said in (("misspelt", "SLOPolicy policcy does not exist"), ("untold", "no-such-template does not exist")):
         stage.until(lambda name=name: stage.verdict(name) == ("Hold", "ConfigurationError"), f"the verdict on {name}")
         assert said in stage.gate(name)["message"]
         assert stage.step(name) == 1
     assert not stage.is_promoted("unreadable")
     # A mistake that is mended is forgotten.
-    stage.annotate("gate", "enforce", "misspelt")
+    stage.annotate("slo-policy", None, "misspelt")
     stage.until(lambda: stage.is_promoted("misspelt"), "the promotion of the mended one")
 
 

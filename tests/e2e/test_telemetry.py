@@ -128,7 +128,7 @@ def test_a_person_overrules_while_prometheus_hangs(stage: Stage, telemetry: Tele
     stage.until(lambda: telemetry.asked, "a question that hangs")
     stage.until(stage.gate, "the gate")
 
-    override = {"action": "Promote", "reason": "known", "requestedBy": "me", "expiresAt": "2099-01-01T00:00:00Z"}
+    override = {"action": "Promote", "reason": "known", "requestedBy": "admin", "expiresAt": "2099-01-01T00:00:00Z"}
     stage.gate_patch({"override": override})
 
     stage.until(stage.is_promoted, "the promotion", timeout=15)
