@@ -1,0 +1,175 @@
+"""Which looks bring news: the same verdict and reason at one step of one release is told once."""
+
+import pytest
+
+from canary_operator.engine import tables
+from canary_operator.model.news import FIELDS
+from canary_operator.notifications.telling import Told, news_of
+from tests.builders import T0
+from tests.notifications.looks import REF, a_look, a_status, an_entry
+
+
+def told(*looks):
+    """What one process tells of looks in this order."""
+    memory = Told()
+    return [memory.is_new(look) for look in looks]
+
+
+def test_a_new_verdict_is_news():
+    assert told(a_look()) == [True]
+
+
+def test_a_look_that_changes_nothing_is_none():
+    assert told(a_look(changed=False)) == [False]
+
+
+def test_a_gate_without_a_rollout_has_nothing_to_tell():
+    assert told(a_look(a_status(rollout=None))) == [False]
+
+
+def test_a_verdict_that_comes_and_goes_is_told_once():
+    no_data, collecting = a_look(a_status()), a_look(a_status(reason="Collecting"))
+
+    assert told(*[no_data, collecting] * 50) == [True, True] + [False] * 98
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        a_status(reason="NoTraffic"),
+        a_status("Promote", "ConditionsMet"),
+        a_status(step=2),
+        a_status(revision=3),
+    ],
+    ids=["another reason", "another verdict", "another step", "another revision"],
+)
+def test_whatever_else_is_new_is_told_too(second):
+    assert told(a_look(), a_look(second)) == [True, True]
+
+
+def test_a_release_that_a_person_tries_again_is_told_anew():
+    abort = a_status("Abort", "ConditionsFailed")
+    ended = a_status("Abort", "ConditionsFailed", phase="Ended", step=0)
+
+    looks = [a_look(abort), a_look(ended, changed=False), a_look(abort)]
+
+    assert told(*looks) == [True, False, True]
+
+
+def test_the_end_of_a_release_repeats_nothing():
+    pause = {"startTime": "2026-09-14T10:00:00Z", "stepIndex": 1}
+    passed = a_status("Promote", "ConditionsMet", pause=pause)
+    between = a_status("Hold", "Collecting", step=2, pause=pause)
+    ended = a_status("Promote", "ConditionsMet", phase="Ended", step=4, pause=pause)
+
+    assert told(a_look(passed), a_look(between), a_look(ended)) == [True, True, False]
+
+
+def test_a_rollout_that_is_gone_is_forgotten():
+    memory = Told()
+    memory.is_new(a_look())
+
+    memory.forget(REF)
+
+    assert memory.is_new(a_look())
+
+
+BEFORE = a_status(reason="Collecting", history=[an_entry("Hold", "NoData"), an_entry("Hold", "Collecting", at=T0 + 9)])
+LATER = T0 + 60
+
+
+def after_a_restart(reason="NoData", *, before=BEFORE, verdict="Hold", **fields):
+    return told(a_look(a_status(verdict, reason, at=LATER, **fields), before=before, at=LATER))
+
+
+def changed(**fields):
+    return BEFORE.model_copy(update=fields)
+
+
+def test_what_was_told_before_a_restart_is_not_told_again():
+    assert after_a_restart() == [False]
+
+
+@pytest.mark.parametrize(
+    ("look", "why"),
+    [
+        ({"reason": "NoTraffic"}, "it was not told"),
+        ({"step": 2}, "it was told of another step"),
+        ({"revision": 3}, "it was told of another revision"),
+        ({"before": changed(phase="Ended")}, "that release is over"),
+        ({"before": changed(generation_since="2026-09-14T10:00:30Z")}, "it was told of another generation"),
+    ],
+)
+def test_everything_else_is_told_after_a_restart(look, why):
+    assert after_a_restart(**look) == [True], why
+
+
+def test_what_the_operator_was_about_to_tell_when_it_stopped_is_told():
+    decided = a_status("Abort", "ConditionsFailed", at=LATER, history=[an_entry("Abort", "ConditionsFailed", at=LATER)])
+
+    assert after_a_restart("ConditionsFailed", verdict="Abort", before=decided) == [True]
+
+
+def test_a_second_try_after_an_abort_is_told_after_a_restart():
+    entries = [an_entry("Hold", "NoData"), an_entry("Abort", "ConditionsFailed", at=T0 + 5)]
+
+    assert after_a_restart(before=changed(history=a_status(history=entries).history)) == [True]
+
+
+def test_a_history_that_nobody_can_read_stops_nothing():
+    torn = a_status(reason="Collecting", history=[{**an_entry("Hold", "NoData"), "at": "yesterday"}])
+
+    assert after_a_restart(before=torn) == [True]
+
+
+def test_news_have_a_text_for_every_field():
+    news = news_of(a_look(), lambda ref: f"https://gates.example/{ref}")
+
+    assert list(news.words) == list(FIELDS)
+    assert news.words == {
+        "namespace": "shop",
+        "rollout": "guestbook",
+        "revision": "2",
+        "hash": "6c54544bf9",
+        "stableHash": "7d8f9cbb44",
+        "step": "1/4",
+        "weight": "25",
+        "mode": "enforce",
+        "verdict": "Hold",
+        "reason": "NoData",
+        "message": "held at step 1/4 (25 %): error-rate has no data",
+        "link": "https://gates.example/shop/guestbook",
+    }
+
+
+def test_what_is_absent_is_an_empty_text():
+    bare = a_status().model_copy(update={"rollout": None, "step": None, "rollout_step": ""})
+
+    words = news_of(a_look(bare), lambda _: "").words
+
+    empty = {name for name, text in words.items() if not text}
+    assert empty == {"revision", "hash", "stableHash", "step", "weight", "link"}
+
+
+@pytest.mark.parametrize("reason", tables.HOLD_ORDER)
+def test_a_hold_needs_a_person_where_the_events_warn_of_it(reason):
+    news = news_of(a_look(a_status(reason=reason.value)), lambda _: "")
+
+    assert news.needs_a_person is (reason in tables.NEEDS_A_PERSON)
+
+
+def test_one_change_has_one_id_whatever_its_sentence_says():
+    first, again = a_status(), a_status(message="held at step 1/4 (25 %): error-rate has no data for 30 s")
+
+    assert news_of(a_look(first), lambda _: "").id == news_of(a_look(again), lambda _: "x").id
+
+
+@pytest.mark.parametrize("other", [a_status(at=T0 + 1), a_status(step=2), a_status(reason="NoTraffic")])
+def test_another_change_has_another_id(other):
+    assert news_of(a_look(), lambda _: "").id != news_of(a_look(other), lambda _: "").id
+
+
+def test_the_status_is_the_one_that_was_written_not_the_one_before():
+    look = a_look(a_status("Promote", "ConditionsMet"), before=a_status())
+
+    assert news_of(look, lambda _: "").words["verdict"] == "Promote"
