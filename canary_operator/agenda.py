@@ -40,7 +40,7 @@ class Agenda:
         self._workers = workers
         self._heap: list[tuple[float, int, RolloutRef]] = []
         self._due: dict[RolloutRef, float] = {}
-        self._busy: set[RolloutRef] = set()
+        self._busy: dict[RolloutRef, float] = {}
         self._failures: dict[RolloutRef, int] = {}
         self._order = itertools.count()
         self._changed = asyncio.Event()
@@ -59,6 +59,10 @@ class Agenda:
         """Seconds by which the most overdue Rollout is late, 0 if none is. May be called from any thread."""
         waiting = [due for ref, due in list(self._due.items()) if ref not in self._busy]
         return max(0.0, self._clock() - min(waiting, default=float("inf")))
+
+    def longest_look(self) -> float:
+        """Seconds since the oldest look that is under way began, 0 if none is."""
+        return max(0.0, self._clock() - min(self._busy.values(), default=float("inf")))
 
     async def run(self) -> None:
         """Look at what is due, until ``stop``."""
@@ -97,7 +101,7 @@ class Agenda:
             heapq.heappush(self._heap, entry)
         if found is not None:
             del self._due[found]
-            self._busy.add(found)
+            self._busy[found] = self._clock()
         return found
 
     async def _wait(self) -> None:
@@ -118,7 +122,7 @@ class Agenda:
             again = self._clock() + self._back_off(ref)
             log.error("look_failed", rollout=str(ref), error=type(error).__name__, message=str(error)[:500])
         finally:
-            self._busy.discard(ref)
+            self._busy.pop(ref, None)
         if again < float("inf"):
             self.mark(ref, again)
         self._changed.set()

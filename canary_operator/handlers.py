@@ -61,15 +61,14 @@ class Watcher:
 
     def deaf(self) -> list[str]:
         """Kinds that nobody watches although the watcher runs: kopf's watcher tasks can die in silence."""
+        return [resource.plural for resource in self._resources if not self.hears(resource)]
+
+    def hears(self, resource: Resource) -> bool:
+        """Whether somebody watches a kind; may be asked from any thread."""
         loop = self._loop
         if not self._thread.is_alive() or loop is None or loop.is_closed():
-            return [resource.plural for resource in self._resources]
-        names = [task.get_name() for task in _tasks(loop)]
-        return [
-            resource.plural
-            for resource in self._resources
-            if not any(name.startswith(f"watcher for {resource.plural}.") for name in names)
-        ]
+            return False
+        return any(task.get_name().startswith(f"watcher for {resource.plural}.") for task in _tasks(loop))
 
     def _run(self) -> None:
         while not self._stop.is_set():

@@ -5,6 +5,7 @@ Law: plain constructors, no judgement. What runs beside what is written here and
 
 import asyncio
 import contextlib
+import functools
 import time
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -31,6 +32,7 @@ from canary_operator.prometheus.providers import Providers, provider_addresses
 from canary_operator.reconcile import World
 from canary_operator.settings import Settings
 from canary_operator.telemetry import Telemetry, VerdictLog
+from canary_operator.telemetry.vitals import Signs, Vitals
 from canary_operator.web import Health, serve
 
 log = structlog.get_logger()
@@ -85,20 +87,26 @@ class Operator:
         self._agenda = Agenda(self._look, clock=time.time, workers=WORKERS)
         self.telemetry.late_by(self._agenda.lag)
         self._unreadable: set[Resource] = set()
-        self._last_resync = 0.0
+        self._vitals = Vitals(time.monotonic())
+        self._watcher: Watcher | None = None
+        self._tasks: tuple[asyncio.Task[None], ...] = ()
         self._relisted = asyncio.Event()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Watch, judge and act until ``stop`` is set; then finish what is under way within 5 s."""
-        health = Health(alive=self._complaints, ready=lambda: self._last_resync > 0)
+        health = Health(alive=self._complaints, ready=self._is_ready)
         async with serve(self.settings.web, health, self.telemetry.registry, self._answer):
             # Nothing is judged before everything is known: a template that is not listed yet is not missing.
             await _first_of(stop, self._resync_until_done())
             watcher = self._watcher = Watcher(self._readable(), self._namespaces, self._from_thread())
+            for resource in self._readable():
+                self.telemetry.watches(resource.plural, functools.partial(watcher.hears, resource))
             watcher.start()
-            tasks = [asyncio.create_task(self._agenda.run()), asyncio.create_task(self._resync_for_ever())]
+            agenda = asyncio.create_task(self._agenda.run(), name="agenda")
+            resync = asyncio.create_task(self._resync_for_ever(), name="listing of everything")
+            self._tasks = (agenda, resync)
             await stop.wait()
-            await self._shut_down(watcher, tasks)
+            await self._shut_down(watcher, agenda, resync)
 
     async def once(self) -> int:
         """Look at every Rollout once. Returns how many looks failed."""
@@ -166,6 +174,7 @@ class Operator:
             try:
                 return await self._resync()
             except ClusterError as error:
+                self._vitals.tried(time.monotonic())
                 log.warning("resync_failed", error=type(error).__name__, message=str(error))
                 await asyncio.sleep(_RESYNC_RETRY_SECONDS)
 
@@ -183,7 +192,8 @@ class Operator:
         for resource in sorted(kinds.WATCHED, key=lambda kind: kind is kinds.ROLLOUTS):
             for namespace in self._namespaces if resource.namespaced and self._namespaces else (None,):
                 await self._resync_kind(resource, namespace)
-        self._last_resync = time.time()
+        self._vitals.listed(time.monotonic())
+        self.telemetry.listed.set_to_current_time()
 
     async def _resync_kind(self, resource: Resource, namespace: str | None) -> None:
         try:
@@ -207,16 +217,19 @@ class Operator:
         return [resource for resource in kinds.WATCHED if resource not in self._unreadable]
 
     def _complaints(self) -> list[str]:
-        watcher = getattr(self, "_watcher", None)
-        complaints = [f"nobody watches {kind}" for kind in watcher.deaf()] if watcher is not None else []
-        if self._last_resync and time.time() - self._last_resync > 3 * RESYNC_SECONDS:
-            complaints.append("no full resync for a long time")
-        return complaints
+        ended = [task.get_name() for task in self._tasks if task.done()]
+        signs = Signs(ended, self._deaf(), self._agenda.longest_look())
+        return self._vitals.complaints(signs, time.monotonic())
 
-    async def _shut_down(self, watcher: Watcher, tasks: Sequence[asyncio.Task[None]]) -> None:
+    def _is_ready(self) -> bool:
+        return self._watcher is not None and self._vitals.is_ready(self._deaf())
+
+    def _deaf(self) -> list[str]:
+        return [] if self._watcher is None else self._watcher.deaf()
+
+    async def _shut_down(self, watcher: Watcher, agenda: asyncio.Task[None], resync: asyncio.Task[None]) -> None:
         log.info("stopping")
         self._agenda.stop()
-        agenda, resync = tasks
         resync.cancel()
         # What is cut off here is told from the Rollout by whoever comes next: its intention is written down.
         await asyncio.wait([agenda], timeout=SHUTDOWN_SECONDS)

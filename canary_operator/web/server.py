@@ -3,6 +3,7 @@
 Law: read-only; says what is, decides nothing. Whatever goes wrong is told as JSON.
 """
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -32,10 +33,10 @@ async def serve(settings: Web, health: Health, registry: CollectorRegistry, ask:
         OSError: if the address cannot be listened on.
     """
     door = Door(settings.verdict.token_file, ask)
-    runner = web.AppRunner(_app(health, registry, door), access_log=None)
+    runner = web.AppRunner(_app(health, registry, door), access_log=None, shutdown_timeout=0.2)
     await runner.setup()
     try:
-        await web.TCPSite(runner, settings.host, settings.port, shutdown_timeout=0.2).start()
+        await web.TCPSite(runner, settings.host, settings.port).start()
         yield
     finally:
         await runner.cleanup()
@@ -47,10 +48,16 @@ def _app(health: Health, registry: CollectorRegistry, door: Door) -> web.Applica
         return web.Response(status=500 if complaints else 200, text="\n".join(complaints) or "ok")
 
     async def readyz(_: web.Request) -> web.Response:
-        return web.Response(text="ok") if health.ready() else web.Response(status=503, text="not listed everything yet")
+        return (
+            web.Response(text="ok")
+            if health.ready()
+            else web.Response(status=503, text="not everything was listed and watched yet")
+        )
 
     async def metrics(_: web.Request) -> web.Response:
-        return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+        # Thousands of series take a while to write, and nobody must wait for that.
+        text = await asyncio.to_thread(generate_latest, registry)
+        return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     app = web.Application(middlewares=[always_json])
     app.add_routes([web.get("/livez", livez), web.get("/readyz", readyz), web.get("/metrics", metrics)])

@@ -1,11 +1,12 @@
 """The operator goes on seeing what happens, whatever happens to its watches."""
 
 import requests
+from prometheus_client.parser import text_string_to_metric_families
 
 from canary_operator.cluster import kinds
 from tests.e2e import apiproxy
 from tests.e2e.apiproxy import ApiProxy
-from tests.e2e.stage import ARGO, V2, V3, Stage
+from tests.e2e.stage import ARGO, V2, V3, Operator, Stage
 
 TIMED = ({"setWeight": 50}, {"pause": {"duration": "6s"}})
 TOO_OLD = {
@@ -29,6 +30,15 @@ LEADER_CHANGED = {
         "code": 500,
     },
 }
+
+
+def heard(operator: Operator) -> dict[str, bool]:
+    """Return which kinds somebody listens to."""
+    text = requests.get(f"{operator.web}/metrics", timeout=5).text
+    found = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+    up = {each.labels["resource"]: each.value == 1 for each in found if each.name == "canary_operator_watch_up"}
+    assert up.keys() == {kind.plural for kind in kinds.WATCHED}
+    return up
 
 
 def test_a_release_through_the_proxy_is_like_any_other(stage: Stage, api: ApiProxy) -> None:
@@ -58,7 +68,7 @@ def test_watching_goes_on_after_cut_connections_and_errors(stage: Stage, api: Ap
     stage.release(V2)
     stage.until(lambda: stage.is_promoted(image=V2), "the promotion after an error that ends kopf")
 
-    stage.until(lambda: requests.get(f"{operator.web}/livez", timeout=5).ok, "all watches to be open")
+    stage.until(lambda: all(heard(operator).values()), "all watches to be open")
     assert operator.process.poll() is None
 
 
