@@ -68,6 +68,8 @@ LOCK := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsa
 lock: $(READY) ## write requirements/ anew from pyproject.toml
 	$(LOCK) --output-file requirements/run.lock pyproject.toml
 	$(LOCK) --extra dev --constraint requirements/run.lock --output-file requirements/dev.lock pyproject.toml
+	$(LOCK) --only-build-deps --build-deps-for wheel --output-file requirements/build.lock pyproject.toml
+	$(LOCK) --constraint requirements/build.lock --output-file requirements/sbom.lock requirements/sbom.in
 
 clean: ## remove the virtual environment; the lab's programs stay in the user's cache directory
 	rm -rf $(VENV)
