@@ -9,7 +9,7 @@ GO     := $(VENV)/.go
 E2E_WORKERS ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-unit test-browser test-e2e test-packaging test-compat lint format crds lock bench version release clean
+.PHONY: help demo test test-unit test-browser test-e2e test-packaging test-compat lint format crds manifests lock bench version release clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -59,6 +59,10 @@ format: $(READY) ## mend what a machine can mend
 
 crds: $(READY) ## write crds/ anew from the models
 	$(BIN)/python crds/generate.py
+
+manifests: $(GO) crds ## write the chart's schema and what is rendered from the chart anew
+	$(BIN)/python charts/schema.py
+	$(BIN)/python charts/render.py
 
 bench: $(GO) ## print what 200 gated Rollouts cost
 	$(BIN)/python -m bench.gates
