@@ -1,6 +1,7 @@
 """Every call that the operator makes to the API server, in one table.
 
-To add a call, add a row to CALLS, use it in api.py and add the right to manifests/rbac.yaml; a test compares them.
+To add a call, add a row to CALLS, use it in api.py and add the right to the chart's
+templates/_rights.tpl; a test compares them.
 
 Law: data only. A call that is not in this table is not made, and a right that does not follow from it is not asked for.
 """

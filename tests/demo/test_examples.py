@@ -17,7 +17,7 @@ from demo import stage
 from demo.pace import Pace
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-MANIFESTS = EXAMPLES.parent / "manifests"
+INSTALL = EXAMPLES.parent / "manifests" / "install.yaml"
 
 
 def bodies() -> list[dict[str, Any]]:
@@ -134,7 +134,9 @@ def test_the_policy_is_read_and_differs_from_the_defaults() -> None:
 
 
 def test_the_shipped_configuration_knows_the_examples_address() -> None:
-    shipped = yaml.safe_load(yaml.safe_load((MANIFESTS / "config.yaml").read_text())["data"]["config.yaml"])
+    bodies = yaml.safe_load_all(INSTALL.read_text())
+    (written,) = (body["data"]["config.yaml"] for body in bodies if body["kind"] == "ConfigMap")
+    shipped = yaml.safe_load(written)
 
     assert Settings(**shipped).providers[0].url == stage.PROMETHEUS_ADDRESS
 

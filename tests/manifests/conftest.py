@@ -29,14 +29,30 @@ def generate(crds: pathlib.Path) -> ModuleType:
     return module
 
 
+def objects(path: str) -> dict[tuple[str, str], dict[str, Any]]:
+    """All objects of a file, by kind and name."""
+    bodies = yaml.safe_load_all((ROOT / path).read_text())
+    return {(body["kind"], body["metadata"]["name"]): body for body in bodies}
+
+
 @pytest.fixture(scope="session")
 def manifests() -> dict[tuple[str, str], dict[str, Any]]:
-    """All objects that kustomization.yaml names, by kind and name."""
-    folder = ROOT / "manifests"
-    found = {}
-    for name in yaml.safe_load((folder / "kustomization.yaml").read_text())["resources"]:
-        paths = sorted((folder / name).glob("*s.yaml")) if (folder / name).is_dir() else [folder / name]
-        for path in paths:
-            for body in yaml.safe_load_all(path.read_text()):
-                found[body["kind"], body["metadata"]["name"]] = body
-    return found
+    """What `kubectl apply -k manifests/` applies."""
+    (only,) = yaml.safe_load((ROOT / "manifests" / "kustomization.yaml").read_text())["resources"]
+    return objects(f"manifests/{only}")
+
+
+@pytest.fixture(scope="session")
+def observing() -> dict[tuple[str, str], dict[str, Any]]:
+    return objects("manifests/observe.yaml")
+
+
+@pytest.fixture(scope="session")
+def of_a_namespace() -> dict[tuple[str, str], dict[str, Any]]:
+    return objects("manifests/namespace-install.yaml")
+
+
+@pytest.fixture(scope="session")
+def asked_by_argo() -> dict[tuple[str, str], dict[str, Any]]:
+    """The operator of the example for Argo's own analysis."""
+    return objects("examples/native-analysis/operator.yaml")

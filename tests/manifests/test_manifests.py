@@ -4,6 +4,7 @@ reference inside of the manifests leads somewhere, and the configuration is one 
 import pathlib
 import shutil
 import subprocess
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -52,6 +53,36 @@ def test_every_call_says_why() -> None:
     assert len(set(calls.CALLS)) == len(calls.CALLS)
 
 
+def without_writes(rights: Mapping[tuple[str, str], frozenset[str]]) -> dict[tuple[str, str], frozenset[str]]:
+    call = calls.PATCH_ROLLOUT_STATUS
+    return {place: verbs for place, verbs in rights.items() if place != (call.resource.group, "rollouts/status")}
+
+
+def test_an_operator_that_observes_has_no_right_to_write_to_rollouts_and_knows_it(observing: Manifests) -> None:
+    assert granted(observing["ClusterRole", NAME]) == without_writes(calls.required_rights())
+    assert yaml.safe_load(observing["ConfigMap", NAME]["data"]["config.yaml"])["mode"] == "observe"
+
+
+def test_an_operator_of_a_namespace_has_rights_there_and_nothing_that_is_of_the_cluster(
+    of_a_namespace: Manifests,
+) -> None:
+    cluster_wide = (kinds.CLUSTER_ANALYSIS_TEMPLATES.group, kinds.CLUSTER_ANALYSIS_TEMPLATES.plural)
+    expected = {place: verbs for place, verbs in calls.required_rights().items() if place != cluster_wide}
+
+    assert granted(of_a_namespace["Role", NAME]) == expected
+    assert {kind for kind, _ in of_a_namespace} == {
+        *("ConfigMap", "Deployment", "Role", "RoleBinding", "Service", "ServiceAccount")
+    }
+
+
+def test_what_is_for_one_namespace_fits_any(of_a_namespace: Manifests) -> None:
+    (container,) = pod_of(of_a_namespace)["containers"]
+
+    assert not any("namespace" in body["metadata"] for body in of_a_namespace.values())
+    assert of_a_namespace["RoleBinding", NAME]["subjects"] == [{"kind": "ServiceAccount", "name": NAME}]
+    assert container["args"][-1] == "--namespace=$(POD_NAMESPACE)"
+
+
 def test_the_rights_are_bound_to_the_account_that_the_pod_uses(manifests: Manifests) -> None:
     binding = manifests["ClusterRoleBinding", NAME]
     account = manifests["ServiceAccount", NAME]["metadata"]
@@ -63,14 +94,18 @@ def test_the_rights_are_bound_to_the_account_that_the_pod_uses(manifests: Manife
     assert pod_of(manifests)["serviceAccountName"] == account["name"]
 
 
+def aggregated(role: dict[str, Any]) -> dict[str, str]:
+    return {key: value for key, value in role["metadata"]["labels"].items() if key.startswith("rbac.")}
+
+
 def test_people_may_read_all_and_write_what_is_theirs(manifests: Manifests) -> None:
     view, edit = manifests["ClusterRole", f"{NAME}-view"], manifests["ClusterRole", f"{NAME}-edit"]
     ours = {kinds.SLO_POLICIES.plural, kinds.CANARY_GATES.plural, kinds.GATE_DECISIONS.plural}
 
     assert granted(view) == {(kinds.OUR_GROUP, plural): frozenset({"get", "list", "watch"}) for plural in ours}
     assert {resource for _, resource in granted(edit)} == {"slopolicies", "canarygates"}
-    assert view["metadata"]["labels"] == {"rbac.authorization.k8s.io/aggregate-to-view": "true"}
-    assert edit["metadata"]["labels"] == {"rbac.authorization.k8s.io/aggregate-to-edit": "true"}
+    assert aggregated(view) == {"rbac.authorization.k8s.io/aggregate-to-view": "true"}
+    assert aggregated(edit) == {"rbac.authorization.k8s.io/aggregate-to-edit": "true"}
 
 
 def test_every_kind_of_ours_has_a_definition_that_fits_the_calls(manifests: Manifests) -> None:
@@ -81,6 +116,19 @@ def test_every_kind_of_ours_has_a_definition_that_fits_the_calls(manifests: Mani
         assert (spec["names"]["kind"], spec["scope"]) == (resource.kind, "Namespaced")
         writes_status = any(call.resource is resource and call.subresource == "status" for call in calls.CALLS)
         assert writes_status is ("status" in version.get("subresources", {}))
+
+
+def test_one_apply_into_an_empty_cluster_finds_what_it_needs(manifests: Manifests) -> None:
+    kinds_in_order = [kind for kind, _ in manifests]
+
+    assert kinds_in_order[:4] == ["Namespace", *["CustomResourceDefinition"] * 3]
+    assert "CustomResourceDefinition" not in kinds_in_order[4:]
+
+
+def test_kubectl_is_not_told_that_helm_manages_its_objects() -> None:
+    for path in (ROOT / "manifests").glob("*.yaml"):
+        assert "helm.sh/" not in path.read_text()
+        assert "managed-by" not in path.read_text()
 
 
 def test_there_is_one_operator_at_a_time(manifests: Manifests) -> None:
@@ -111,16 +159,17 @@ def test_references_lead_somewhere(manifests: Manifests) -> None:
     (container,) = pod_of(manifests)["containers"]
     ports = {port["name"]: port["containerPort"] for port in container["ports"]}
 
-    assert deployment["spec"]["selector"]["matchLabels"] == deployment["spec"]["template"]["metadata"]["labels"]
-    assert service["spec"]["selector"] == deployment["spec"]["template"]["metadata"]["labels"]
+    selected = deployment["spec"]["selector"]["matchLabels"]
+    assert selected.items() <= deployment["spec"]["template"]["metadata"]["labels"].items()
+    assert service["spec"]["selector"] == selected
     assert service["spec"]["ports"][0]["targetPort"] in ports
     for probe, path in (("livenessProbe", "/livez"), ("readinessProbe", "/readyz")):
         assert container[probe]["httpGet"] == {"path": path, "port": "http"}
     (volume,) = pod_of(manifests)["volumes"]
     (mount,) = container["volumeMounts"]
-    assert ("ConfigMap", volume["configMap"]["name"]) in manifests
+    assert "config.yaml" in manifests["ConfigMap", volume["configMap"]["name"]]["data"]
     assert mount["name"] == volume["name"]
-    assert container["args"] == ["run", "--config", f"{mount['mountPath']}/config.yaml"]
+    assert container["args"] == ["run", f"--config={mount['mountPath']}/config.yaml"]
     namespaces = {body["metadata"].get("namespace") for body in manifests.values()}
     assert namespaces == {None, NAME}
 

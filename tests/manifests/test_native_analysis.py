@@ -1,4 +1,4 @@
-"""The component for Argo's own analysis: both sides of the token are one, and the templates are what the door takes."""
+"""The chart for Argo's own analysis: both sides of the token are one, and the templates are what the door takes."""
 
 import pathlib
 import re
@@ -8,7 +8,6 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 import yaml
 
-from canary_operator.cluster import calls
 from canary_operator.engine import native
 from canary_operator.model.decision import Snapshot
 from canary_operator.model.policy import Mode, parse_opt_in
@@ -18,7 +17,6 @@ from canary_operator.web import verdict
 from tests.builders import a_snapshot
 
 ROOT = pathlib.Path(__file__).parents[2]
-COMPONENTS = ROOT / "manifests" / "components"
 EXAMPLES = ROOT / "examples" / "native-analysis"
 
 Body = dict[str, Any]
@@ -28,9 +26,12 @@ def read(path: pathlib.Path) -> list[Body]:
     return list(yaml.safe_load_all(path.read_text()))
 
 
+def templates() -> list[Body]:
+    return [body for body in read(EXAMPLES / "operator.yaml") if body["kind"] == "ClusterAnalysisTemplate"]
+
+
 def template(name: str) -> Body:
-    bodies = read(COMPONENTS / "native-analysis" / "verdict.yaml")
-    return next(body for body in bodies if body["metadata"]["name"] == name)
+    return next(body for body in templates() if body["metadata"]["name"] == name)
 
 
 def metric(name: str) -> Body:
@@ -44,15 +45,13 @@ def example(name: str) -> Body:
 
 
 def gated(name: str, **status: Any) -> Snapshot:
-    bodies = read(COMPONENTS / "native-analysis" / "verdict.yaml")
-    templates = {TemplateRef(body["metadata"]["name"], cluster=True): body for body in bodies}
-    return a_snapshot({**example(name), "status": status}, templates=templates)
+    shipped = {TemplateRef(body["metadata"]["name"], cluster=True): body for body in templates()}
+    return a_snapshot({**example(name), "status": status}, templates=shipped)
 
 
 @pytest.fixture
-def deployment() -> Body:
-    (body,) = read(COMPONENTS / "native-analysis" / "deployment.yaml")
-    return dict(body["spec"]["template"]["spec"])
+def pod(asked_by_argo: dict[tuple[str, str], Body]) -> Body:
+    return dict(asked_by_argo["Deployment", "canary-operator"]["spec"]["template"]["spec"])
 
 
 BOTH = ("canary-operator-verdict", "canary-operator-watch")
@@ -100,10 +99,12 @@ def test_an_operator_that_is_away_for_minutes_is_waited_for(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", BOTH)
-def test_both_sides_read_the_same_token(name: str, deployment: Body, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_both_sides_read_the_same_token(name: str, pod: Body, monkeypatch: pytest.MonkeyPatch) -> None:
     (token,) = (arg["valueFrom"]["secretKeyRef"] for arg in template(name)["spec"]["args"] if arg["name"] == "token")
-    (container,), (volume,) = deployment["containers"], deployment["volumes"]
-    (variable,), (mount,) = container["env"], container["volumeMounts"]
+    (container,) = pod["containers"]
+    (variable,) = (each for each in container["env"] if "value" in each)
+    (mount,) = (each for each in container["volumeMounts"] if each["name"] == "verdict")
+    (volume,) = (each for each in pod["volumes"] if each["name"] == "verdict")
     monkeypatch.setenv(variable["name"], variable["value"])
 
     assert volume["secret"]["secretName"] == token["name"]
@@ -113,24 +114,12 @@ def test_both_sides_read_the_same_token(name: str, deployment: Body, monkeypatch
     assert metric(name)["provider"]["web"]["headers"] == [header]
 
 
-def test_the_variant_without_writes_takes_away_that_right_and_no_other(
-    manifests: dict[tuple[str, str], Body],
-) -> None:
-    (component,) = read(COMPONENTS / "no-writes" / "kustomization.yaml")
-    ((patch),) = component["patches"]
-    test, remove = yaml.safe_load(patch["patch"])
-    rules = manifests["ClusterRole", "canary-operator"]["rules"]
-    call = calls.PATCH_ROLLOUT_STATUS
+def test_the_operator_that_argo_asks_may_not_write_to_rollouts(asked_by_argo: dict[tuple[str, str], Body]) -> None:
+    rules = asked_by_argo["ClusterRole", "canary-operator"]["rules"]
 
-    assert patch["target"] == {"kind": "ClusterRole", "name": "canary-operator"}
-    assert (test["op"], remove["op"], test["path"]) == ("test", "remove", remove["path"])
-    taken = rules[int(remove["path"].removeprefix("/rules/"))]
-    assert taken == test["value"]
-    assert taken == {
-        "apiGroups": [call.resource.group],
-        "resources": [f"{call.resource.plural}/{call.subresource}"],
-        "verbs": [call.verb.value],
-    }
+    assert not any("rollouts/status" in rule["resources"] for rule in rules)
+    config = yaml.safe_load(asked_by_argo["ConfigMap", "canary-operator"]["data"]["config.yaml"])
+    assert config["mode"] == "observe"
 
 
 @pytest.mark.parametrize("name", ["canary.yaml", "blue-green.yaml"])
@@ -155,14 +144,3 @@ def test_an_example_gives_every_argument_that_the_templates_declare(name: str) -
         assert declared <= analysis.arguments.keys()
         assert analysis.unresolved == ()
     assert len(analyses) == (3 if name == "canary.yaml" else 2)
-
-
-def test_the_example_operator_is_the_manifests_with_both_components() -> None:
-    folder = EXAMPLES / "operator"
-    (kustomization,) = read(folder / "kustomization.yaml")
-
-    assert [(folder / path).resolve() for path in kustomization["resources"]] == [ROOT / "manifests"]
-    assert {(folder / path).resolve() for path in kustomization["components"]} == {
-        COMPONENTS / "native-analysis",
-        COMPONENTS / "no-writes",
-    }
