@@ -82,6 +82,11 @@ class Lab:
         """Return the folder with one log per program."""
         return self.folder / "logs"
 
+    @property
+    def audit_logs(self) -> Path:
+        """Return the folder of what the API server wrote down about requests of ServiceAccounts."""
+        return self.plane.layout.audit_logs
+
     def kubectl_as(self, kubeconfig: Path) -> Kubectl:
         """Return kubectl with another identity."""
         return Kubectl(self.programs["kubectl"], kubeconfig, self.plane.layout.kubectl_cache)

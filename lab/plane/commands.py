@@ -64,6 +64,8 @@ def api_server(plane: Plane) -> list[str]:
         "--service-account-issuer=https://kubernetes.default.svc",
         "--authorization-mode=RBAC",
         f"--token-auth-file={plane.layout.tokens}",
+        f"--audit-policy-file={plane.layout.audit_policy}",
+        f"--audit-log-path={plane.layout.audit_logs / 'requests.log'}",
         # Pods without containers need no tokens, and namespaces no default account to be usable.
         "--disable-admission-plugins=ServiceAccount",
     ]
@@ -79,6 +81,8 @@ def controller_manager(plane: Plane) -> list[str]:
         "--leader-elect=false",
         "--controllers=*,-nodeipam,-route,-cloud-node-lifecycle,-service",
         f"--service-account-private-key-file={plane.layout.service_account_key}",
+        # As in a cluster of kubeadm: who collects garbage and who scales have names that admission can tell apart.
+        "--use-service-account-credentials",
         # Hundreds of Rollouts at once should wait for Argo, not for the lab.
         "--kube-api-qps=300",
         "--kube-api-burst=600",

@@ -75,6 +75,16 @@ class Layout:
         """Return what the lab wrote down about itself."""
         return self.folder / "state.json"
 
+    @property
+    def audit_policy(self) -> Path:
+        """Return what the API server is to write down about requests."""
+        return self.folder / "audit-policy.yaml"
+
+    @property
+    def audit_logs(self) -> Path:
+        """Return the folder of what it wrote down; tests may add the logs of their own labs."""
+        return self.folder / "audit"
+
     def data(self, program: str) -> Path:
         """Return the data folder of `program`."""
         return self.folder / "data" / program

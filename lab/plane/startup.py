@@ -15,7 +15,7 @@ import yaml
 from lab import loopback, waiting
 from lab.errors import LabError, StartError
 from lab.kubectl import Kubectl
-from lab.plane import commands, credentials
+from lab.plane import audit, commands, credentials
 from lab.plane.commands import Plane
 from lab.processes.client import Supervision
 
@@ -144,6 +144,7 @@ def _write_credentials(plane: Plane) -> str:
     layout = plane.layout
     credentials.write_secret(layout.tokens, credentials.token_file(token))
     credentials.write_secret(layout.service_account_key, credentials.signing_key())
+    layout.audit_policy.write_text(audit.policy())
     layout.certificates.mkdir(parents=True, exist_ok=True)
     for program in ("etcd", "prometheus"):
         layout.data(program).mkdir(parents=True, mode=0o700, exist_ok=True)
