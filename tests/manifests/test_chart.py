@@ -1,0 +1,209 @@
+"""Plan: one version; the schema is what the settings take and refuses typos; what Helm makes of the chart is what is
+committed, is clean to its linter, and fits the schemas of several Kubernetes versions."""
+
+import copy
+import importlib.util
+import itertools
+import json
+import pathlib
+import subprocess
+import sys
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+import jsonschema
+import kubernetes_validate
+import pytest
+import yaml
+
+import canary_operator
+from canary_operator.settings import Settings
+from lab.programs import cache
+from lab.programs.table import KUBERNETES
+
+ROOT = pathlib.Path(__file__).parents[2]
+CHARTS = ROOT / "charts"
+CHART = CHARTS / "canary-operator"
+CASES = sorted((CHART / "ci").glob("*-values.yaml"))
+
+Values = dict[str, Any]
+
+
+def script(name: str) -> ModuleType:
+    specification = importlib.util.spec_from_file_location(f"charts_{name}", CHARTS / f"{name}.py")
+    assert specification is not None
+    assert specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    # dataclasses look their module up.
+    sys.modules[specification.name] = module
+    specification.loader.exec_module(module)
+    return module
+
+
+def read(path: pathlib.Path) -> Values:
+    return dict(yaml.safe_load(path.read_text()))
+
+
+def defaults() -> Values:
+    return read(CHART / "values.yaml")
+
+
+def schema() -> Values:
+    return dict(json.loads((CHART / "values.schema.json").read_text()))
+
+
+def merged(over: Values, base: Values) -> Values:
+    """What Helm makes of values: mappings are merged, everything else is replaced."""
+    both = {key: merged(over[key], base[key]) for key in over if isinstance(over[key], dict) and key in base}
+    return base | over | both
+
+
+def with_value(path: str, value: Any) -> Values:
+    values = copy.deepcopy(defaults())
+    *parents, last = path.split(".")
+    place = values
+    for parent in parents:
+        place = place[parent]
+    place[last] = value
+    return values
+
+
+def test_there_is_one_version() -> None:
+    parent, kinds = read(CHART / "Chart.yaml"), read(CHART / "charts" / "crds" / "Chart.yaml")
+    (dependency,) = parent["dependencies"]
+
+    assert parent["version"] == parent["appVersion"] == canary_operator.__version__
+    assert kinds["version"] == kinds["appVersion"] == dependency["version"] == canary_operator.__version__
+
+
+def test_the_committed_schema_is_what_the_settings_take() -> None:
+    rendered = script("schema").render()
+
+    assert (CHART / "values.schema.json").read_text() == rendered, "run: python charts/schema.py"
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda path: path.stem)
+def test_the_defaults_and_every_case_are_allowed_and_read_by_the_operator(case: pathlib.Path) -> None:
+    values = merged(read(case), defaults())
+
+    jsonschema.validate(values, schema())
+    Settings(mode=values["mode"], **values["config"])
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("repicas", 1),
+        ("replicas", 2),
+        ("mode", "off"),
+        ("image.tags", "1"),
+        ("image.digest", "sha256:short"),
+        ("namespaces", ["a", "a"]),
+        ("namespaces", ["Upper"]),
+        ("config.evaluationInterval", 15),
+        ("config.mode", "observe"),
+        ("config.providers", [{"name": "default", "uri": "http://prometheus"}]),
+        ("config.web", {"port": 70000}),
+        ("podDisruptionBudget.maxUnavailable", 0),
+        ("podDisruptionBudget.minAvailable", 1),
+        ("extraSecretMounts", [{"name": "config", "secretName": "s", "mountPath": "/etc/s"}]),
+        ("extraSecretMounts", [{"name": "s", "secret": "s", "mountPath": "/etc/s"}]),
+        ("rbac.sloSources", ["openslo"]),
+        ("probes.liveness.path", "/livez"),
+        ("serviceMonitor.interval", "often"),
+    ],
+)
+def test_a_slip_is_refused(path: str, value: Any) -> None:
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(with_value(path, value), schema())
+
+
+def test_every_value_has_a_default_and_every_default_is_a_value() -> None:
+    given_by_helm = {"global"}
+
+    assert set(schema()["properties"]) - given_by_helm == set(defaults())
+    for name, value in defaults().items():
+        fields = schema()["properties"][name].get("properties")
+        if fields and name != "config":
+            assert set(fields) - given_by_helm == set(value), name
+
+
+def test_every_value_is_commented() -> None:
+    lines = (CHART / "values.yaml").read_text().splitlines()
+
+    # A comment may stand above several values, but not a blank line above one.
+    assert not [line for above, line in itertools.pairwise(lines) if line[:1].isalpha() and not above]
+
+
+# What follows needs the lab's Helm.
+
+
+@pytest.fixture(scope="session")
+def helm() -> pathlib.Path:
+    return cache.install(only={"helm"}).programs["helm"]
+
+
+def answered(helm: pathlib.Path, *arguments: str) -> str:
+    return subprocess.run([helm, *arguments], check=True, capture_output=True, text=True).stdout
+
+
+@pytest.mark.e2e
+def test_the_committed_manifests_are_what_helm_renders(helm: pathlib.Path) -> None:
+    rendering = script("render")
+
+    for each in rendering.RENDERINGS:
+        assert (ROOT / each.target).read_text() == rendering.render(helm, each), "run: make manifests"
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("case", CASES, ids=lambda path: path.stem)
+def test_helms_linter_finds_nothing(helm: pathlib.Path, case: pathlib.Path) -> None:
+    said = answered(helm, "lint", "--strict", str(CHART), f"--values={case}")
+
+    assert "[WARNING]" not in said
+    assert "[ERROR]" not in said
+
+
+@pytest.mark.e2e
+def test_two_replicas_are_refused_with_what_is_allowed(helm: pathlib.Path) -> None:
+    command = [helm, "template", str(CHART), "--set=replicas=2"]
+
+    said = subprocess.run(command, check=False, capture_output=True, text=True)
+
+    assert said.returncode == 1
+    assert "'/replicas': value must be one of 0, 1" in said.stderr
+
+
+# From the oldest that the chart takes to the newest whose schemas there are.
+VERSIONS = ("1.27", "1.30", "1.32", KUBERNETES.removeprefix("v"), kubernetes_validate.latest_version())
+# Others' kinds, and ours: their schemas are no part of Kubernetes.
+WITHOUT_SCHEMA = {
+    *("CustomResourceDefinition", "ClusterAnalysisTemplate", "AnalysisTemplate"),
+    *("ServiceMonitor", "PrometheusRule"),
+}
+
+
+def bodies(helm: pathlib.Path, case: pathlib.Path, version: str) -> Iterator[dict[str, Any]]:
+    text = answered(helm, "template", "one", str(CHART), f"--values={case}", f"--kube-version={version}")
+    return (body for body in yaml.safe_load_all(text) if body)
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("case", CASES, ids=lambda path: path.stem)
+def test_every_object_fits_the_schemas_of_kubernetes(helm: pathlib.Path, case: pathlib.Path, version: str) -> None:
+    checked = [body for body in bodies(helm, case, version) if body["kind"] not in WITHOUT_SCHEMA]
+
+    for body in checked:
+        kubernetes_validate.validate(body, version, strict=True)
+    assert "Deployment" in {body["kind"] for body in checked}
+
+
+@pytest.mark.e2e
+def test_what_the_schemas_are_asked_about_can_fail(helm: pathlib.Path) -> None:
+    (deployment,) = (body for body in bodies(helm, CASES[0], VERSIONS[0]) if body["kind"] == "Deployment")
+    deployment["spec"]["template"]["spec"]["containerz"] = []
+
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate(deployment, VERSIONS[0], strict=True)
