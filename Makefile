@@ -67,11 +67,17 @@ manifests: $(GO) crds ## write the chart's schema and what is rendered from the 
 bench: $(GO) ## print what 200 gated Rollouts cost
 	$(BIN)/python -m bench.gates
 
+version: $(GO) ## write VERSION=x.y.z everywhere, and make a section of the changelog of what waits in changes/
+	$(BIN)/python -m release version "$(VERSION)"
+
+release: $(GO) ## make dist/ of the last commit: wheel, sdist, chart, manifests, what changed, checksums
+	$(BIN)/python -m release build $(VERSION)
+
 LOCK := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 lock: $(READY) ## write requirements/ anew from pyproject.toml
 	$(LOCK) --output-file requirements/run.lock pyproject.toml
-	$(LOCK) --extra dev --constraint requirements/run.lock --output-file requirements/dev.lock pyproject.toml
+	$(LOCK) --extra dev --extra otel --constraint requirements/run.lock --output-file requirements/dev.lock pyproject.toml
 	$(LOCK) --only-build-deps --build-deps-for wheel --output-file requirements/build.lock pyproject.toml
 	$(LOCK) --constraint requirements/build.lock --output-file requirements/sbom.lock requirements/sbom.in
 

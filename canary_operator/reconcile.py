@@ -46,6 +46,19 @@ class World:
     clock: Callable[[], float]
     listeners: tuple[Listener, ...] = ()
     last_words: dict[RolloutRef, Told] = field(default_factory=dict)
+    verbs: "Verbs" = field(default_factory=lambda: VERBS)
+
+
+@dataclass(frozen=True, slots=True)
+class Verbs:
+    """The cycle's verbs as functions, so that something can be put around each of them, such as a span of a trace."""
+
+    snapshot: Callable[[World, RolloutRef], Awaitable[Snapshot | None]]
+    plan: Callable[[Snapshot, float], Collection[Question]]
+    fetch: Callable[[World, Snapshot, Collection[Question]], Awaitable[Samples | None]]
+    decide: Callable[[Snapshot, Samples, float], Decision]
+    apply: Callable[[World, Snapshot, Decision], Awaitable[Applied | None]]
+    record: Callable[[World, Snapshot, Decision, Applied | None, float], Awaitable[GateStatus]]
 
 
 async def reconcile(world: World, ref: RolloutRef) -> float:
@@ -56,29 +69,34 @@ async def reconcile(world: World, ref: RolloutRef) -> float:
         ClusterError: if something could not be read or written; nothing is lost by looking again.
     """
     # 1. What is known about it, at one moment.
-    now = world.clock()
-    snapshot = await world.reader.read(ref)
+    verbs, now = world.verbs, world.clock()
+    snapshot = await verbs.snapshot(world, ref)
     if snapshot is None:
         for listener in (world.telemetry, *world.listeners):
             listener.forget(ref)
         world.last_words.pop(ref, None)
         return math.inf
     # 2. What the engine would like to know.
-    questions = engine.plan(snapshot, now)
+    questions = verbs.plan(snapshot, now)
     # 3. Prometheus answers, or says why not.
-    samples = await hear(world, snapshot, questions)
+    samples = await verbs.fetch(world, snapshot, questions)
     if samples is None:
         return now
     # 4. The decision: a function of what was seen and heard.
-    decision = engine.decide(snapshot, samples, now)
+    decision = verbs.decide(snapshot, samples, now)
     # 5. At most one guarded write to the Rollout.
-    applied = await apply(world, snapshot, decision)
+    applied = await verbs.apply(world, snapshot, decision)
     # 6. Said and kept, now that the outcome is known.
-    status = await record(world, snapshot, decision, applied, now)
+    status = await verbs.record(world, snapshot, decision, applied, now)
     # 7. Known to whoever asks, once it is written down.
     if decision.reason is not None or status.phase != "Judging":
         world.last_words[ref] = answering.told(snapshot, status, now)
     return decision.next_look
+
+
+async def read(world: World, ref: RolloutRef) -> Snapshot | None:
+    """What is known about a Rollout; None if it is gone."""
+    return await world.reader.read(ref)
 
 
 async def hear(world: World, snapshot: Snapshot, questions: Collection[Question]) -> Samples | None:
@@ -187,3 +205,6 @@ def _is_shown(before: GateStatus, status: GateStatus) -> bool:
     if pause.left_by is not None and (before.pause is None or before.pause.left_by is not None):
         return False
     return (before.pause, before.evidence) != (pause, status.evidence)
+
+
+VERBS: Verbs = Verbs(snapshot=read, plan=engine.plan, fetch=hear, decide=engine.decide, apply=apply, record=record)

@@ -8,6 +8,7 @@ import contextlib
 import functools
 import time
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -31,7 +32,8 @@ from canary_operator.notifications import Notifier
 from canary_operator.prometheus.providers import Providers, provider_addresses
 from canary_operator.reconcile import World
 from canary_operator.settings import Settings
-from canary_operator.telemetry import Telemetry, VerdictLog
+from canary_operator.telemetry import Telemetry, VerdictLog, tracing
+from canary_operator.telemetry.tracing import Look, Traces
 from canary_operator.telemetry.vitals import Signs, Vitals
 from canary_operator.web import Health, serve
 
@@ -48,6 +50,7 @@ _RELIST_SECONDS = 1.0
 SHUTDOWN_SECONDS = 4.0
 # Whoever stops the operator waits for it; whoever asked for one pass wants to be told what came of it.
 _LAST_WORDS_SECONDS = 0.4
+_LAST_SPANS_SECONDS = 0.1
 _ONCE_TOLD_SECONDS = 10.0
 # Less than any interval, more than a look takes to read the clock.
 _AT_ONCE_SECONDS = 0.5
@@ -84,6 +87,8 @@ class Operator:
             clock=time.time,
             listeners=(VerdictLog(time.time), self._notifier),
         )
+        self._traces = tracing.begin(settings.tracing)
+        self._cycle = _cycle(self._world, self._traces)
         self._agenda = Agenda(self._look, clock=time.time, workers=WORKERS)
         self.telemetry.late_by(self._agenda.lag)
         self._unreadable: set[Resource] = set()
@@ -122,6 +127,7 @@ class Operator:
     async def close(self) -> None:
         """Close the clients, after what is to be told was told."""
         await self._notifier.close(_ONCE_TOLD_SECONDS)
+        self._end_traces(_ONCE_TOLD_SECONDS)
         self._providers.close()
         await self._api.close()
 
@@ -144,7 +150,7 @@ class Operator:
     async def _look(self, ref: RolloutRef) -> float:
         with self.telemetry.look_seconds.time():
             try:
-                again = await reconcile.reconcile(self._world, ref)
+                again = await self._cycle(ref)
             except Exception:
                 self.telemetry.looks.labels("error").inc()
                 raise
@@ -236,6 +242,18 @@ class Operator:
         agenda.cancel()
         await self._notifier.close(_LAST_WORDS_SECONDS)
         watcher.stop(timeout=0.5)
+        self._end_traces(_LAST_SPANS_SECONDS)
+
+    def _end_traces(self, seconds: float) -> None:
+        if self._traces is not None:
+            self._traces.close(seconds)
+
+
+def _cycle(world: World, traces: Traces | None) -> Look:
+    if traces is None:
+        return functools.partial(reconcile.reconcile, world)
+    seen = replace(world, verbs=traces.around(world.verbs))
+    return traces.around_look(functools.partial(reconcile.reconcile, seen))
 
 
 async def _first_of(stop: asyncio.Event, work: Any) -> None:

@@ -7,6 +7,7 @@ from canary_operator.settings.configuration import ENVIRONMENT_PREFIX, Settings,
 from canary_operator.settings.lease import Lease
 from canary_operator.settings.notifications import Notification, Slack, Webhook
 from canary_operator.settings.providers import BasicAuth, Flavour, Provider, Tenancy, Tls
+from canary_operator.settings.tracing import Tracing
 from canary_operator.settings.web import VerdictDoor, Web
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "Slack",
     "Tenancy",
     "Tls",
+    "Tracing",
     "VerdictDoor",
     "Web",
     "Webhook",

@@ -22,6 +22,7 @@ from canary_operator.settings.lease import Lease
 from canary_operator.settings.notifications import Notification
 from canary_operator.settings.providers import Provider
 from canary_operator.settings.sections import seconds_between
+from canary_operator.settings.tracing import Tracing
 from canary_operator.settings.web import Web
 
 ENVIRONMENT_PREFIX = "CANARY_OPERATOR_"
@@ -68,6 +69,7 @@ class Settings(BaseSettings):
         default=(), description="Where metrics come from. Default none: every gate that needs one holds and says so."
     )
     lease: Lease = Field(default=Lease(), description="Without effect yet: run one replica only.")
+    tracing: Tracing = Field(default=Tracing(), description="Default: nothing is traced.")
     web: Web = Field(default=Web(), description="Where probes and metrics are served.")
     notifications: tuple[Notification, ...] = Field(
         default=(), description="Who is told of new verdicts. Default none: Events, metrics and logs tell them anyway."

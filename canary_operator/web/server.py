@@ -48,11 +48,9 @@ def _app(health: Health, registry: CollectorRegistry, door: Door) -> web.Applica
         return web.Response(status=500 if complaints else 200, text="\n".join(complaints) or "ok")
 
     async def readyz(_: web.Request) -> web.Response:
-        return (
-            web.Response(text="ok")
-            if health.ready()
-            else web.Response(status=503, text="not everything was listed and watched yet")
-        )
+        ready = health.ready()
+        said = "ok" if ready else "not everything was listed and watched yet"
+        return web.Response(status=200 if ready else 503, text=said)
 
     async def metrics(_: web.Request) -> web.Response:
         # Thousands of series take a while to write, and nobody must wait for that.

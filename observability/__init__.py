@@ -1,0 +1,1 @@
+"""What is looked at from outside, as code: the Grafana dashboard of the chart."""
