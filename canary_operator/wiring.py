@@ -75,7 +75,11 @@ class Operator:
             self.telemetry.expect(provider.name)
         for target in settings.notifications:
             self.telemetry.expect_target(target.name)
-        self._notifier = Notifier(settings.notifications, link=lambda _: "", observe=self.telemetry.notified)
+        self._notifier = Notifier(
+            settings.notifications,
+            link=functools.partial(_gate_page, settings.web.url),
+            observe=self.telemetry.notified,
+        )
         addresses = provider_addresses(settings.providers)
         self._reader = Reader(self._store, self._api, addresses, settings.evaluation_interval)
         self._world = World(
@@ -263,3 +267,8 @@ async def _first_of(stop: asyncio.Event, work: Any) -> None:
         each.cancel()
     if task.done() and not task.cancelled():
         task.result()
+
+
+def _gate_page(url: str | None, ref: RolloutRef) -> str:
+    """The address of a gate's page, empty where nobody has said how people reach it."""
+    return "" if url is None else f"{url.rstrip('/')}/gates/{ref.namespace}/{ref.name}"
