@@ -76,7 +76,7 @@ release: $(GO) ## make dist/ of the last commit: wheel, sdist, chart, manifests,
 LOCK := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 lock: $(READY) ## write requirements/ anew from pyproject.toml
-	$(LOCK) --output-file requirements/run.lock pyproject.toml
+	$(LOCK) --extra otel --output-file requirements/run.lock pyproject.toml
 	$(LOCK) --extra dev --extra otel --constraint requirements/run.lock --output-file requirements/dev.lock pyproject.toml
 	$(LOCK) --only-build-deps --build-deps-for wheel --output-file requirements/build.lock pyproject.toml
 	$(LOCK) --constraint requirements/build.lock --output-file requirements/sbom.lock requirements/sbom.in
