@@ -4,17 +4,18 @@
 # The environment of the operator, under /opt. The package is built to a wheel first, so that it is installed as by pip:
 # with its commands, its version and its licence. What builds it stays in this stage.
 FROM python:3.13-slim AS build
-ENV PIP_NO_CACHE_DIR=1 PIP_NO_COMPILE=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /src
 COPY requirements/build.lock requirements/run.lock requirements/
 RUN pip install --require-hashes --no-deps --requirement requirements/build.lock \
  && python -m venv --without-pip /opt/canary-operator \
- && pip --python /opt/canary-operator/bin/python install --require-hashes --no-deps --requirement requirements/run.lock
+ && pip --python /opt/canary-operator/bin/python install --require-hashes --no-deps --no-compile \
+        --requirement requirements/run.lock
 COPY LICENSE README.md pyproject.toml ./
 COPY canary_operator canary_operator
 # Bytecode that is never compared with its source: whatever copies the layers may change times.
 RUN python -m hatchling build --target wheel --directory dist \
- && pip --python /opt/canary-operator/bin/python install --no-index --no-deps dist/*.whl \
+ && pip --python /opt/canary-operator/bin/python install --no-index --no-deps --no-compile dist/*.whl \
  && python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/canary-operator/lib
 
 # docker build --target sbom --output type=local,dest=dist .     (CycloneDX; docs/releasing.md says how without buildkit)
