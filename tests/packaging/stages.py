@@ -1,7 +1,7 @@
 """The Dockerfile's stages, and their steps done in a folder instead of in an image.
 
-Law: what is done is read from the Dockerfile. Only the base image (a fresh virtual environment stands for its Python),
-the absolute paths (they begin in the folder) and the name of the user's home are replaced.
+Law: what is done is read from the Dockerfile. Only the base image (a fresh virtual environment stands for its Python)
+and the absolute paths (they begin in the folder) are replaced.
 """
 
 import dataclasses
@@ -63,6 +63,7 @@ class Ground:
     def __init__(self, folder: pathlib.Path) -> None:
         self.folder = folder
         self.variables: dict[str, str] = {}
+        self._workdir = folder
 
     def place(self, text: str) -> str:
         """The text with the image's absolute paths as they are in this folder."""
@@ -76,7 +77,7 @@ class Ground:
         self._workdir = self.folder
 
     def perform(self, stage: Stage) -> None:
-        """Do the steps of a stage one after another. Raises CalledProcessError with the output of one that fails."""
+        """Do the steps of a stage one after another. Raises AssertionError with the output of one that fails."""
         for instruction, value in stage.steps:
             match instruction:
                 case "WORKDIR":
@@ -87,19 +88,22 @@ class Ground:
                 case "COPY":
                     self._copy(value)
                 case "RUN":
-                    self.run(["sh", "-c", self.place(value)], cwd=self._workdir)
+                    self._run(self.place(value))
                 case "ARG" | "LABEL" | "USER" | "EXPOSE" | "ENTRYPOINT" | "CMD":
                     pass  # said of the image, not done in it
                 case _:
                     raise AssertionError(f"{instruction} is not known here")
 
-    def run(self, command: list[str], *, cwd: pathlib.Path) -> subprocess.CompletedProcess[str]:
-        """Run a command with the variables of the stages so far."""
+    def _run(self, line: str) -> None:
         answer = subprocess.run(
-            command, cwd=cwd, env=os.environ | self.variables, capture_output=True, text=True, check=False
+            ["sh", "-c", line],
+            cwd=self._workdir,
+            env=os.environ | self.variables,
+            capture_output=True,
+            text=True,
+            check=False,
         )
-        assert answer.returncode == 0, f"{' '.join(command)}\n{answer.stdout}\n{answer.stderr}"
-        return answer
+        assert answer.returncode == 0, f"{line}\n{answer.stdout}\n{answer.stderr}"
 
     def _set(self, value: str) -> None:
         for name, text in re.findall(r"(\w+)=(\S+)", value):

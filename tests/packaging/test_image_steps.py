@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterator
 
 import pytest
+import yaml
 
 import canary_operator
 from tests.packaging import stages
@@ -82,6 +83,25 @@ def test_without_a_cluster_it_says_so_in_a_sentence(image: stages.Ground) -> Non
     assert answer.returncode == 3
     assert answer.stderr.startswith("canary-operator: ")
     assert "Traceback" not in answer.stdout + answer.stderr
+
+
+@pytest.mark.parametrize("manifest", ["install.yaml", "namespace-install.yaml", "observe.yaml"])
+def test_the_command_of_a_manifest_runs_up_to_the_missing_cluster(
+    image: stages.Ground, tmp_path: pathlib.Path, manifest: str
+) -> None:
+    bodies = list(yaml.safe_load_all((stages.ROOT / "manifests" / manifest).read_text()))
+    (container,) = next(body for body in bodies if body["kind"] == "Deployment")["spec"]["template"]["spec"][
+        "containers"
+    ]
+    (mount,) = (mount["mountPath"] for mount in container["volumeMounts"] if mount["name"] == "config")
+    for name, text in next(body for body in bodies if body["kind"] == "ConfigMap")["data"].items():
+        (tmp_path / name).write_text(text)
+
+    answer = start(image, *(argument.replace(mount, str(tmp_path)) for argument in container["args"]))
+
+    assert "command" not in container
+    assert answer.returncode == 3
+    assert answer.stderr.startswith("canary-operator: no credentials for the API server: ")
 
 
 def test_everything_is_compiled_and_everybody_may_read_it(image: stages.Ground) -> None:
