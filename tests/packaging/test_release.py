@@ -12,7 +12,7 @@ import pytest
 
 import canary_operator
 from lab.programs import cache
-from release import building, changelog, chart
+from release import building, changelog, chart, numbering
 from release.errors import ReleaseError
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -152,3 +152,26 @@ def test_helm_reads_the_package_as_it_reads_the_folder(built: tuple[pathlib.Path
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
     assert rendered(built[0] / f"canary-operator-{VERSION}.tgz") == rendered(ROOT / "charts/canary-operator")
+
+
+@pytest.mark.packaging
+def test_a_new_version_is_set_committed_and_built(checkout: pathlib.Path) -> None:
+    def run(*command: str) -> None:
+        subprocess.run(command, cwd=checkout, check=True, capture_output=True)
+
+    run(sys.executable, "-m", "release", "version", "17.4.12")
+    author = ["-c", "user.name=maintainer", "-c", "user.email=maintainer@example.org"]
+    run("git", *author, "commit", "--quiet", "--all", "--message", "Release 17.4.12")
+    run(sys.executable, "-m", "release", "build", "17.4.12")
+
+    dist = checkout / "dist"
+    assert {path.name for path in dist.glob("*17.4.12*")} == {
+        "canary-operator-17.4.12.tgz",
+        "canary_operator-17.4.12-py3-none-any.whl",
+        "canary_operator-17.4.12.tar.gz",
+    }
+    assert (dist / "CHANGES.md").read_text().startswith("## 17.4.12 (")
+    assert not numbering.waiting(checkout)
+    for name in building.MANIFESTS:
+        text = (dist / name).read_text()
+        assert ("canary-operator:17.4.12" in text, f"canary-operator:{VERSION}" in text) == (True, False)
