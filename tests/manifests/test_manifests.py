@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+import canary_operator
 from canary_operator.cluster import calls, kinds
 from canary_operator.settings import load_settings
 
@@ -189,7 +190,8 @@ def test_the_configuration_is_one_that_the_program_takes(manifests: Manifests, t
 def test_the_image_names_no_registry_and_never_moves(manifests: Manifests) -> None:
     (container,) = pod_of(manifests)["containers"]
 
-    assert (container["image"], container["imagePullPolicy"]) == ("canary-operator:0.1.0", "IfNotPresent")
+    image = f"canary-operator:{canary_operator.__version__}"
+    assert (container["image"], container["imagePullPolicy"]) == (image, "IfNotPresent")
 
 
 def test_the_image_runs_as_the_user_of_the_pod_with_locked_dependencies() -> None:
