@@ -29,8 +29,8 @@ FIELDS: Mapping[str, str] = {
 class News:
     """One change of a verdict.
 
-    ``id`` is the same for the same change, told again after a crash included. ``at`` is when it was decided (Unix
-    seconds). ``words`` has a text for each of FIELDS.
+    ``id`` is the same for the same change, told again after a crash included. ``at`` is since when the verdict stands
+    (Unix seconds). ``words`` has a text for each of FIELDS.
     """
 
     id: str

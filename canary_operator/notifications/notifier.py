@@ -6,6 +6,7 @@ Law: returns at once and raises nothing, whatever the targets do.
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from canary_operator.model.look import Look
 from canary_operator.model.news import News
@@ -16,6 +17,15 @@ from canary_operator.notifications.posting import Letter
 from canary_operator.notifications.target import Outcome, Target, Time
 from canary_operator.notifications.telling import Told, news_of
 from canary_operator.settings import Notification
+
+
+@dataclass(frozen=True, slots=True)
+class _Hearer:
+    """Somebody who is told: what they want to hear, what they have heard, and how they are reached."""
+
+    wish: Notification
+    told: Told
+    target: Target
 
 
 class Notifier:
@@ -33,33 +43,31 @@ class Notifier:
         notifications: Sequence[Notification],
         link: Callable[[RolloutRef], str],
         observe: Callable[[str, Outcome], None],
-        clock: Time | None = None,
     ) -> None:
-        running = clock or Time(time.time)
         self._link = link
-        self._told = Told()
-        self._targets = [(each, Target(each.name, _writer(each, running), observe, running)) for each in notifications]
+        self._hearers = [
+            _Hearer(each, Told(each.hold_after), Target(each.name, _writer(each), observe, Time(time.time)))
+            for each in notifications
+        ]
 
     def looked(self, look: Look) -> None:
-        """Hear of a look; a verdict that was not told before is offered to whoever wants it."""
-        if not self._told.is_new(look):
-            return
-        news = news_of(look, self._link)
-        for wish, target in self._targets:
-            if wants(wish, news):
-                target.offer(news)
+        """Hear of a look; what was not told before is offered to whoever wants it."""
+        for hearer in self._hearers:
+            if hearer.told.is_new(look) and wants(hearer.wish, news := news_of(look, self._link)):
+                hearer.target.offer(news)
 
     def forget(self, ref: RolloutRef) -> None:
         """Hear that a Rollout is gone."""
-        self._told.forget(ref)
+        for hearer in self._hearers:
+            hearer.told.forget(ref)
 
     async def close(self, seconds: float) -> None:
         """Tell what can be told within ``seconds``, and drop the rest."""
-        await asyncio.gather(*(target.close(seconds) for _, target in self._targets))
+        await asyncio.gather(*(hearer.target.close(seconds) for hearer in self._hearers))
 
 
-def _writer(notification: Notification, clock: Time) -> Callable[[News], Letter]:
+def _writer(notification: Notification) -> Callable[[News], Letter]:
     if notification.slack is not None:
         return slack.writer(notification.slack, notification.template)
     assert notification.webhook is not None
-    return event.writer(notification.webhook, notification.template, clock.now)
+    return event.writer(notification.webhook, notification.template, time.time)

@@ -1,10 +1,11 @@
 """From a look to the news that it brings.
 
 Law: a verdict with its reason is told once for each release and step, however often it comes and goes, and over a
-restart of the operator.
+restart of the operator. A hold that is gone before anybody could look is not told.
 """
 
 import hashlib
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -25,28 +26,37 @@ _Change = tuple[str, str, str]
 
 @dataclass(slots=True)
 class _Release:
-    """What was told of one release, and whether it is over."""
+    """What is known of one release: when each change was first seen (Unix seconds), and which were told."""
 
     identity: tuple[str, int, str]
+    seen: dict[_Change, float] = field(default_factory=dict)
     told: set[_Change] = field(default_factory=set)
     ended: bool = False
 
 
 class Told:
-    """What was told of the releases of all Rollouts."""
+    """What one target was told of the releases of all Rollouts.
 
-    def __init__(self) -> None:
+    Args:
+
+        hold_after: how long after a hold has come for the first time at a step it is told, if it is there then
+            (seconds). Promotions and aborts are told at once.
+    """
+
+    def __init__(self, hold_after: float) -> None:
+        self._hold_after = hold_after
         self._releases: dict[RolloutRef, _Release] = {}
 
     def is_new(self, look: Look) -> bool:
-        """Whether a look brings a verdict that was not told before; it counts as told from then on."""
+        """Whether a look is to be told; it counts as told from then on."""
         judged = look.status.rollout
-        if judged is None:
+        if judged is None or look.status.verdict is None:
             return False
         release = self._release(look, _identity(judged))
         release.ended = look.status.phase == "Ended"
-        change = (_step(look.status), look.status.verdict or "", look.status.reason)
-        if not look.verdict_changed or change in release.told:
+        change = (_step(look.status), look.status.verdict, look.status.reason)
+        first = release.seen.setdefault(change, look.at)
+        if change in release.told or not self._is_due(look, first):
             return False
         release.told.add(change)
         return True
@@ -55,11 +65,16 @@ class Told:
         """Forget a Rollout that is gone."""
         self._releases.pop(ref, None)
 
+    def _is_due(self, look: Look, first: float) -> bool:
+        if look.status.verdict != Verdict.HOLD.value:
+            return look.verdict_changed
+        return look.status.phase == "Judging" and look.at - first >= self._hold_after
+
     def _release(self, look: Look, identity: tuple[str, int, str]) -> _Release:
         known = self._releases.get(look.ref)
         if known is None:
             # The operator has just started: what it told before is in the gate's history.
-            known = _Release(identity, _told_before(look, identity))
+            known = _recalled(look, _Release(identity), self._hold_after)
         elif known.identity != identity or (known.ended and look.status.phase == "Judging"):
             # Another version, or the same that a person has tried again.
             known = _Release(identity)
@@ -67,19 +82,31 @@ class Told:
         return known
 
 
-def _told_before(look: Look, identity: tuple[str, int, str]) -> set[_Change]:
+def _recalled(look: Look, release: _Release, hold_after: float) -> _Release:
+    """The release with what another process saw and told of it."""
+    entries = _entries_before(look, release.identity)
+    # Nobody knows when the other process stopped: what it may not have told any more is told.
+    ends = [*(_seconds(entry.at) for entry in entries[1:]), look.at - hold_after]
+    for entry, end in zip(entries, ends, strict=False):
+        change = _change(entry)
+        first = release.seen.setdefault(change, _seconds(entry.at))
+        if entry.verdict != Verdict.HOLD.value or end - first >= hold_after:
+            release.told.add(change)
+    return release
+
+
+def _entries_before(look: Look, identity: tuple[str, int, str]) -> list[HistoryEntry]:
+    """The entries of the history that another process has made of this release."""
     before = look.snapshot.status
     if before.phase != "Judging" or before.rollout is None or _identity(before.rollout) != identity:
-        return set()
+        return []
+    begun = _seconds(before.generation_since)
     # What the gate was about to tell when the operator stopped stands in the history too, and is told now.
-    since, told = _seconds(look.status.since), set[_Change]()
-    for entry in before.history:
-        if entry.verdict == Verdict.ABORT.value:
-            # A release that goes on after an abort is one that a person has tried again.
-            told.clear()
-        elif _seconds(before.generation_since) <= _seconds(entry.at) < since:
-            told.add(_change(entry))
-    return told
+    ended = _seconds(look.status.since) if look.verdict_changed else math.inf
+    entries = [entry for entry in before.history if begun <= _seconds(entry.at) < ended]
+    aborts = [index for index, entry in enumerate(entries) if entry.verdict == Verdict.ABORT.value]
+    # A release that goes on after an abort is one that a person has tried again.
+    return entries[aborts[-1] + 1 :] if aborts else entries
 
 
 def _change(entry: HistoryEntry) -> _Change:
@@ -87,11 +114,16 @@ def _change(entry: HistoryEntry) -> _Change:
 
 
 def _seconds(at: str | None) -> float:
-    """Whole seconds, as in the history; 0 for a time that is absent, or written by hand so that nobody can read it."""
+    """Whole seconds, as in the history; 0 for no time."""
+    return _moment(at, 0.0) // 1
+
+
+def _moment(at: str | None, otherwise: float) -> float:
+    """A time; ``otherwise`` for one that is absent, or written by hand so that nobody can read it."""
     try:
-        return 0.0 if at is None else durations.parse_time(at) // 1
+        return otherwise if at is None else durations.parse_time(at)
     except ConfigurationError:
-        return 0.0
+        return otherwise
 
 
 def _identity(judged: RolloutStatus) -> tuple[str, int, str]:
@@ -116,7 +148,7 @@ def news_of(look: Look, link: Callable[[RolloutRef], str]) -> News:
     status = look.status
     return News(
         id=_id(status),
-        at=look.at,
+        at=_moment(status.since, look.at),
         ref=look.ref,
         needs_a_person=status.verdict == Verdict.HOLD.value and status.reason in _NEED_A_PERSON,
         words=_words(look, link(look.ref)),

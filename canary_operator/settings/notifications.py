@@ -9,7 +9,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from canary_operator.model.verdict import AbortReason, HoldReason, PromoteReason, Verdict
-from canary_operator.settings.sections import Address, Headers, Section
+from canary_operator.settings.sections import Address, Headers, Section, seconds_between
 from canary_operator.settings.sentences import Sentence
 
 _REASONS = {reason.value for reasons in (PromoteReason, HoldReason, AbortReason) for reason in reasons}
@@ -84,6 +84,11 @@ class Notification(Section):
         default=(), description="Words of reasons.md. Default empty: all that `verdicts` has."
     )
     namespaces: tuple[str, ...] = Field(default=(), description="Names. Default empty: all that the operator watches.")
+    hold_after: Annotated[float, seconds_between("0s", "1h")] = Field(
+        default=60.0,
+        description="Duration from when a hold has first come at a step until it is told, if it is there then. Default "
+        "1m: a pause often begins with holds that last until its first samples, which is two scrapes at most.",
+    )
     template: Sentence | None = Field(
         default=None,
         description="The sentence: text, fields, conditions on them; 2000 characters. Default: verdict, reason, "

@@ -41,9 +41,14 @@ def notified(stage: Stage, told: Receiver, monkeypatch: pytest.MonkeyPatch) -> N
     slack.write_text(f"{told.url}/slack\n")
     secret.write_text(SECRET)
     targets = [
-        {"name": "deploys", "slack": {"urlFile": str(slack)}},
-        {"name": "audit", "webhook": {"url": f"{told.url}/events", "secretFile": str(secret)}},
-        {"name": "hangs", "webhook": {"url": f"{told.url}/hangs"}, "verdicts": ALL},
+        # Longer than a pause takes to have its first samples here, where everything is scraped every second.
+        {"name": "deploys", "slack": {"urlFile": str(slack)}, "holdAfter": "8s"},
+        {
+            "name": "audit",
+            "webhook": {"url": f"{told.url}/events", "secretFile": str(secret)},
+            "holdAfter": "8s",
+        },
+        {"name": "hangs", "webhook": {"url": f"{told.url}/hangs"}, "verdicts": ALL, "holdAfter": "0s"},
     ]
     monkeypatch.setenv("CANARY_OPERATOR_NOTIFICATIONS", json.dumps(targets))
 
@@ -96,7 +101,7 @@ def test_a_hold_is_told_once_over_a_crash_and_then_the_promotion(stage: Stage, t
     stage.rollout(steps=INDEFINITE, rate=0)
     operator = stage.operator()
     stage.release()
-    stage.until(lambda: told.texts("/slack"), "the hold to be told")
+    stage.until(lambda: told.texts("/slack"), "the hold to be told", timeout=60)
     operator.stop(signal.SIGKILL)
 
     stage.operator()

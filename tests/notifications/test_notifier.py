@@ -60,7 +60,7 @@ async def test_a_target_that_hangs_delays_no_other():
         for step in range(5):
             notifier.looked(a_look(a_status("Promote", "ConditionsMet", step=step)))
         await hanging.arrived.wait()
-        await notifier._targets[1][1]._task
+        await notifier._hearers[1].target._task
         await notifier.close(0.0)
 
     assert (len(hanging.requests), len(working.requests)) == (1, 5)
@@ -119,7 +119,7 @@ statuses = st.builds(
 def test_hearing_of_a_look_never_waits_and_never_raises(looks):
     async def hear():
         async with receiving(Hangs()) as server:
-            notifier = a_notifier(a_target("hangs", server.url, verdicts=["Promote", "Hold", "Abort"]))
+            notifier = a_notifier(a_target("hangs", server.url, verdicts=["Promote", "Hold", "Abort"], holdAfter="0s"))
             for status_, before, changed, gone in looks:
                 assert notifier.looked(a_look(status_, before=before, changed=changed)) is None
                 if gone:
@@ -135,4 +135,4 @@ async def test_looks_of_a_gate_without_a_release_are_no_news(before):
 
     notifier.looked(a_look(GateStatus(), before=before, changed=False))
 
-    assert notifier._targets[0][1]._task is None
+    assert notifier._hearers[0].target._task is None
