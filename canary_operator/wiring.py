@@ -35,7 +35,7 @@ from canary_operator.settings import Settings
 from canary_operator.telemetry import Telemetry, VerdictLog, tracing
 from canary_operator.telemetry.tracing import Look, Traces
 from canary_operator.telemetry.vitals import Signs, Vitals
-from canary_operator.web import Health, serve
+from canary_operator.web import Board, Health, Page, Sight, Sources, Trail, serve
 
 log = structlog.get_logger()
 
@@ -52,6 +52,8 @@ SHUTDOWN_SECONDS = 4.0
 _LAST_WORDS_SECONDS = 0.4
 _LAST_SPANS_SECONDS = 0.1
 _ONCE_TOLD_SECONDS = 10.0
+# What the page shows of a gate is in these.
+_SHOWN = (kinds.ROLLOUTS, kinds.CANARY_GATES)
 # Less than any interval, more than a look takes to read the clock.
 _AT_ONCE_SECONDS = 0.5
 
@@ -75,21 +77,24 @@ class Operator:
             self.telemetry.expect(provider.name)
         for target in settings.notifications:
             self.telemetry.expect_target(target.name)
+        link = functools.partial(_gate_page, settings.web.url)
         self._notifier = Notifier(
             settings.notifications,
-            link=functools.partial(_gate_page, settings.web.url),
+            link=link,
             observe=self.telemetry.notified,
         )
         addresses = provider_addresses(settings.providers)
+        self._board = Board() if settings.web.page else None
+        self._sight = Sight(self._store, addresses, settings.evaluation_interval)
         self._reader = Reader(self._store, self._api, addresses, settings.evaluation_interval)
         self._world = World(
             reader=self._reader,
             fetch=self._providers.fetch,
             api=self._api,
-            scribe=Scribe(self._api, self._store),
+            scribe=Scribe(self._api, self._store, link),
             telemetry=self.telemetry,
             clock=time.time,
-            listeners=(VerdictLog(time.time), self._notifier),
+            listeners=(VerdictLog(time.time), self._notifier, *((self._board,) if self._board else ())),
         )
         self._traces = tracing.begin(settings.tracing)
         self._cycle = _cycle(self._world, self._traces)
@@ -104,7 +109,7 @@ class Operator:
     async def run(self, stop: asyncio.Event) -> None:
         """Watch, judge and act until ``stop`` is set; then finish what is under way within 5 s."""
         health = Health(alive=self._complaints, ready=self._is_ready)
-        async with serve(self.settings.web, health, self.telemetry.registry, self._answer):
+        async with serve(self.settings.web, health, self.telemetry.registry, self._answer, self._page()):
             # Nothing is judged before everything is known: a template that is not listed yet is not missing.
             await _first_of(stop, self._resync_until_done())
             watcher = self._watcher = Watcher(self._readable(), self._namespaces, self._from_thread())
@@ -134,6 +139,12 @@ class Operator:
         self._end_traces(_ONCE_TOLD_SECONDS)
         self._providers.close()
         await self._api.close()
+
+    def _page(self) -> Page | None:
+        if self._board is None:
+            return None
+        trail = Trail(self._api, time.monotonic)
+        return Page(Sources(self._sight, self._board, trail, time.time), self.settings.web.url)
 
     def _answer(self, query: Query) -> Answer:
         return answering.answer(query, self._world.last_words.get(query.ref), time.time())
@@ -178,6 +189,16 @@ class Operator:
         if changed:
             for ref in affected | self._store.affected(resource, body):
                 self._look_again(ref)
+        if self._board is not None and resource in _SHOWN:
+            self._show(self._board, kind, body)
+
+    def _show(self, board: Board, kind: str | None, body: Mapping[str, Any]) -> None:
+        """Tell the page that a gate may look different now."""
+        ref = RolloutRef(body["metadata"]["namespace"], body["metadata"]["name"])
+        if kind == "DELETED":
+            board.forget(ref)
+        elif self._store.gate(ref) is not None:
+            board.notice(ref)
 
     async def _resync_until_done(self) -> None:
         while True:

@@ -37,7 +37,7 @@ class Stage:
             reader=Reader(self.store, self.api, addresses, 15.0),
             fetch=self.fetch,
             api=self.api,
-            scribe=Scribe(self.api, self.store),
+            scribe=Scribe(self.api, self.store, lambda _: ""),
             telemetry=self.telemetry,
             clock=lambda: self.now,
         )

@@ -4,7 +4,7 @@ Law: bodies come from journal/. A record that was already there is as good as on
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import structlog
@@ -36,11 +36,15 @@ _REVISION = "rollout.argoproj.io/revision"
 
 
 class Scribe:
-    """Writes our own kinds, and tells the store what it has written."""
+    """Writes our own kinds, and tells the store what it has written.
 
-    def __init__(self, api: Api, store: Store) -> None:
+    ``link`` says the address of a gate's page, empty where there is none.
+    """
+
+    def __init__(self, api: Api, store: Store, link: Callable[[RolloutRef], str]) -> None:
         self._api = api
         self._store = store
+        self._link = link
 
     async def remember(self, snapshot: Snapshot, status: GateStatus) -> None:
         """Write the status of the Rollout's CanaryGate, and create the gate where there is none.
@@ -124,7 +128,7 @@ class Scribe:
 
     async def tell(self, ref: RolloutRef, status: GateStatus, now: float) -> None:
         """Post the Event of a changed verdict; an equal one is renewed."""
-        event = dict(events.verdict_event(ref, status, now))
+        event = dict(events.verdict_event(ref, status, now, self._link(ref)))
         written = await self._api.create_event(ref.namespace, event)
         if written.outcome is Outcome.STALE:
             written = await self._renew(ref.namespace, event)
@@ -152,7 +156,7 @@ class Scribe:
 
     async def _shown(self, snapshot: Snapshot, status: GateStatus, pause: PauseStatus, now: float) -> GateStatus:
         ref = snapshot.rollout.ref
-        content = analysis_run.run_content(status, _metrics(snapshot), now)
+        content = analysis_run.run_content(status, _metrics(snapshot), now, self._link(ref))
         if pause.analysis_run:
             written = await self._api.patch_analysis_run(ref.namespace, pause.analysis_run, content)
             if written.outcome is not Outcome.GONE:

@@ -157,6 +157,10 @@ class Store:
         """Go through all Rollouts, gated or not."""
         return (RolloutRef(key.namespace, key.name) for key, _ in self._of_kind(kinds.ROLLOUTS, None))
 
+    def gates(self) -> Iterator[RolloutRef]:
+        """Go through all Rollouts that have a CanaryGate, whatever that says."""
+        return (RolloutRef(key.namespace, key.name) for key, _ in self._of_kind(kinds.CANARY_GATES, None))
+
     def nested(self, ref: TemplateRef, namespace: str) -> frozenset[TemplateRef]:
         """Look up the templates that a template names itself."""
         entry = self._entries.get(_template_key(ref, namespace))

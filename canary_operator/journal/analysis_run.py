@@ -74,15 +74,18 @@ def run_metadata(ref: RolloutRef, status: GateStatus) -> Mapping[str, Any]:
     }
 
 
-def run_content(status: GateStatus, metrics: Sequence[JudgedMetric], now: float) -> Mapping[str, Any]:
-    """The spec and status of the run: live while the pause lasts, final once it was left."""
+def run_content(status: GateStatus, metrics: Sequence[JudgedMetric], now: float, link: str) -> Mapping[str, Any]:
+    """The spec and status of the run: live while the pause lasts, final once it was left.
+
+    The message ends with ``link``, the address of the gate's page, if there is one.
+    """
     pause = status.pause
     assert pause is not None
     phase = _phase(pause)
     results = [_result(evidence, phase != "Running", phase) for evidence in status.evidence]
     content: dict[str, Any] = {
         "phase": phase,
-        "message": pause.message,
+        "message": f"{pause.message} {link}" if link else pause.message,
         "startedAt": pause.start_time,
         "runSummary": _summary(results),
         "metricResults": results,

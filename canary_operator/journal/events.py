@@ -11,18 +11,21 @@ from canary_operator.engine import tables
 from canary_operator.model import durations
 from canary_operator.model.gate import GateStatus
 from canary_operator.model.rollout import RolloutRef
-from canary_operator.model.verdict import AbortReason, Finding, HoldReason, PromoteReason, Reason
+from canary_operator.model.verdict import Finding, parse_reason
 
 COMPONENT = "canary-operator"
+# The API server counts bytes.
 _MAX_MESSAGE = 1024
 
 
-def verdict_event(ref: RolloutRef, status: GateStatus, now: float) -> Mapping[str, Any]:
-    """The Event on the Rollout that tells the verdict of ``status``.
+def verdict_event(ref: RolloutRef, status: GateStatus, now: float, link: str) -> Mapping[str, Any]:
+    """The Event on the Rollout that tells the verdict of ``status``, with the address of its page if there is one.
 
     Equal verdicts at one step of one release share a name, so that the Event is renewed and there is no flood.
     """
     assert status.rollout is not None
+    assert status.verdict is not None
+    finding = Finding(parse_reason(status.verdict, status.reason), status.message)
     at = durations.format_time(now)
     return {
         "apiVersion": "v1",
@@ -35,9 +38,9 @@ def verdict_event(ref: RolloutRef, status: GateStatus, now: float) -> Mapping[st
             "name": ref.name,
             "uid": status.rollout.uid,
         },
-        "type": "Warning" if tables.needs_a_person(Finding(_reason(status), "")) else "Normal",
+        "type": "Warning" if tables.needs_a_person(finding) else "Normal",
         "reason": status.reason,
-        "message": f"{status.verdict}: {status.message}"[:_MAX_MESSAGE],
+        "message": _message(f"{status.verdict}: {status.message}", f" {link}" if link else ""),
         "source": {"component": COMPONENT},
         "reportingComponent": COMPONENT,
         "reportingInstance": COMPONENT,
@@ -55,6 +58,7 @@ def _key(status: GateStatus) -> str:
     return hashlib.sha256(repr((key, status.verdict, status.reason)).encode()).hexdigest()[:16]
 
 
-def _reason(status: GateStatus) -> Reason:
-    kinds: dict[str | None, type[Reason]] = {"Abort": AbortReason, "Hold": HoldReason, "Promote": PromoteReason}
-    return kinds[status.verdict](status.reason)
+def _message(told: str, link: str) -> str:
+    """What is told, and the link whole: half an address leads nowhere."""
+    room = _MAX_MESSAGE - len(link.encode())
+    return told.encode()[: max(0, room)].decode(errors="ignore") + link if room > 0 else _message(told, "")

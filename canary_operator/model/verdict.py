@@ -87,3 +87,18 @@ def verdict_of(reason: Reason) -> Verdict:
             return Verdict.HOLD
         case AbortReason():
             return Verdict.ABORT
+
+
+def parse_reason(verdict: str, reason: str) -> Reason:
+    """The reason that is written as these two words.
+
+    Raises:
+
+        ValueError: if there is no such verdict, or it has no such reason.
+    """
+    kinds: dict[Verdict, type[Reason]] = {
+        Verdict.PROMOTE: PromoteReason,
+        Verdict.HOLD: HoldReason,
+        Verdict.ABORT: AbortReason,
+    }
+    return kinds[Verdict(verdict)](reason)

@@ -1,6 +1,6 @@
-"""/livez, /readyz, /metrics and /v1/verdict.
+"""/livez, /readyz, /metrics, /v1/verdict, and the page where it is on.
 
-Law: read-only; says what is, decides nothing. Whatever goes wrong is told as JSON.
+Law: read-only; says what is, decides nothing. Whatever goes wrong is told as JSON, to who reads pages as a page.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 
 from canary_operator.engine.native import VERDICT_PATH
 from canary_operator.settings import Web
+from canary_operator.web.page import Page
 from canary_operator.web.verdict import Ask, Door, always_json
 
 
@@ -25,15 +26,20 @@ class Health:
 
 
 @contextlib.asynccontextmanager
-async def serve(settings: Web, health: Health, registry: CollectorRegistry, ask: Ask) -> AsyncIterator[None]:
-    """Serve until the block is left. ``ask`` answers what an analysis of Argo's asks.
+async def serve(
+    settings: Web, health: Health, registry: CollectorRegistry, ask: Ask, page: Page | None = None
+) -> AsyncIterator[None]:
+    """Serve until the block is left. ``ask`` answers what an analysis of Argo's asks; no ``page`` where it is off.
 
     Raises:
 
         OSError: if the address cannot be listened on.
     """
     door = Door(settings.verdict.token_file, ask)
-    runner = web.AppRunner(_app(health, registry, door), access_log=None, shutdown_timeout=0.2)
+    app = _app(health, registry, door)
+    if page is not None:
+        page.add_to(app)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
     await runner.setup()
     try:
         await web.TCPSite(runner, settings.host, settings.port).start()

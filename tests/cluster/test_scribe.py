@@ -47,7 +47,7 @@ class Desk:
 
     def __init__(self) -> None:
         self.api = ClusterInMemory(Store())
-        self.scribe = Scribe(cast("Api", self.api), Store())
+        self.scribe = Scribe(cast("Api", self.api), Store(), lambda _: "")
         self.snapshot: Snapshot = a_snapshot()
         self.head = (0, "")
 

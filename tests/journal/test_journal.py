@@ -48,7 +48,7 @@ def after(answer, seconds=0):
 
 @pytest.mark.parametrize(("answer", "kind", "reason"), [(GOOD, "Normal", "Collecting"), (EMPTY, "Warning", "NoData")])
 def test_an_event_tells_the_verdict(answer, kind, reason):
-    event = events.verdict_event(REF, after(answer), T0)
+    event = events.verdict_event(REF, after(answer), T0, "")
 
     assert (event["type"], event["reason"]) == (kind, reason)
     assert event["message"].startswith("Hold: held at step 1/2 (25 %)")
@@ -58,7 +58,7 @@ def test_an_event_tells_the_verdict(answer, kind, reason):
 def test_equal_verdicts_of_a_pause_share_a_name_and_others_do_not():
     one, again, other = after(EMPTY), after(EMPTY, 30), after(GOOD)
 
-    names = [events.verdict_event(REF, status, T0)["metadata"]["name"] for status in (one, again, other)]
+    names = [events.verdict_event(REF, status, T0, "")["metadata"]["name"] for status in (one, again, other)]
 
     assert names[0] == names[1] != names[2]
 
@@ -68,7 +68,7 @@ def test_names_are_names_for_the_api_server(name):
     ref, status = RolloutRef(NAMESPACE, name), after(EMPTY)
     record = records.decision_record(a_snapshot(), status, T0, None)
 
-    for written in (events.verdict_event(ref, status, T0)["metadata"]["name"], records.record_name(ref, record)):
+    for written in (events.verdict_event(ref, status, T0, "")["metadata"]["name"], records.record_name(ref, record)):
         assert NAME_OF_AN_OBJECT.fullmatch(written)
         assert len(written) <= 253
 
@@ -76,7 +76,33 @@ def test_names_are_names_for_the_api_server(name):
 def test_a_long_message_is_cut():
     status = after(EMPTY).model_copy(update={"message": "x" * 5000})
 
-    assert len(events.verdict_event(REF, status, T0)["message"]) == 1024
+    assert len(events.verdict_event(REF, status, T0, "")["message"]) == 1024
+
+
+PAGE = "https://gates.example/gates/shop/guestbook"
+
+
+def test_an_event_ends_with_the_address_of_the_page():
+    event = events.verdict_event(REF, after(EMPTY), T0, PAGE)
+
+    assert event["message"].endswith(f" {PAGE}")
+
+
+@pytest.mark.parametrize("letter", ["x", "ü", "😀"])
+def test_a_long_message_is_cut_in_bytes_and_its_link_never(letter):
+    status = after(EMPTY).model_copy(update={"message": letter * 5000})
+
+    message = events.verdict_event(REF, status, T0, PAGE)["message"]
+
+    assert 1020 < len(message.encode()) <= 1024
+    assert message.endswith(f"{letter} {PAGE}")
+
+
+def test_a_link_that_leaves_no_room_is_left_out():
+    event = events.verdict_event(REF, after(EMPTY), T0, "https://gates.example/" + "x" * 1024)
+
+    assert event["message"].startswith("Hold: held at step 1/2")
+    assert "https" not in event["message"]
 
 
 # AnalysisRuns.
@@ -87,7 +113,7 @@ def test_a_long_message_is_cut():
     [(GOOD, 0, "Running"), (GOOD, 50, "Successful"), (BAD, 50, "Failed"), (EMPTY, 50, "Running")],
 )
 def test_a_run_shows_the_pause(answer, seconds, phase):
-    content = analysis_run.run_content(after(answer, seconds), judged_metrics(a_snapshot()), T0 + seconds)
+    content = analysis_run.run_content(after(answer, seconds), judged_metrics(a_snapshot()), T0 + seconds, "")
 
     jsonschema.validate(content, RUN_SCHEMA)
     assert content["status"]["phase"] == phase
@@ -95,7 +121,7 @@ def test_a_run_shows_the_pause(answer, seconds, phase):
 
 
 def test_a_run_of_which_nothing_can_be_read_has_a_metric_all_the_same():
-    jsonschema.validate(analysis_run.run_content(after(EMPTY), (), T0), RUN_SCHEMA)
+    jsonschema.validate(analysis_run.run_content(after(EMPTY), (), T0, ""), RUN_SCHEMA)
 
 
 def test_a_run_is_not_controlled_and_belongs_to_another_instance():
@@ -149,3 +175,14 @@ def test_the_builders_are_not_changed_by_a_run():
     World(body).release().until(30)
 
     assert body == before
+
+
+@pytest.mark.parametrize(("link", "end"), [("", "NoData"), (PAGE, f" {PAGE}")])
+def test_the_message_of_a_run_ends_with_the_address_of_the_page_if_there_is_one(link, end):
+    status = after(EMPTY)
+    pause = status.pause.model_copy(update={"message": "held: NoData"})
+
+    content = analysis_run.run_content(status.model_copy(update={"pause": pause}), (), T0, link)
+
+    assert content["status"]["message"].startswith("held: NoData")
+    assert content["status"]["message"].endswith(end)
