@@ -12,7 +12,6 @@ from tests.packaging import stages
 ROOT = stages.ROOT
 STAGES = stages.read(ROOT / "Dockerfile")
 IMAGE = STAGES[-1]
-LOCKS = sorted((ROOT / "requirements").glob("*.lock"))
 
 
 def test_the_linter_has_nothing_to_say() -> None:
@@ -69,14 +68,6 @@ def test_only_the_environment_comes_from_the_stage_that_builds() -> None:
 def test_what_is_installed_is_locked_by_hashes_or_lies_there(command: str) -> None:
     assert "--no-deps" in command
     assert "--require-hashes" in command or "--no-index" in command
-
-
-@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
-def test_a_lock_has_hashes_and_no_address(lock: pathlib.Path) -> None:
-    entries = re.split(r"\n(?=\w)", lock.read_text())
-
-    assert [entry.split()[0] for entry in entries if "--hash=sha256:" not in entry] == []
-    assert "://" not in lock.read_text()
 
 
 def test_what_is_sent_to_the_engine_is_what_the_dockerfile_copies() -> None:

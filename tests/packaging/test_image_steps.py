@@ -4,12 +4,11 @@ Not tested here, because no engine is there: the base image itself, layers, and 
 """
 
 import json
-import os
 import pathlib
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 import yaml
@@ -21,6 +20,8 @@ pytestmark = pytest.mark.packaging
 
 BUILD, INVENTORY, _, IMAGE = stages.read(stages.ROOT / "Dockerfile")
 NOBODY = 65532
+
+Start = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="module")
@@ -55,30 +56,41 @@ def image(ground: stages.Ground, inventory: dict[str, str]) -> stages.Ground:
     return ground
 
 
-def start(image: stages.Ground, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the entry point as the image's user, if this user may become another one, with a root that is read-only.
+@pytest.fixture(scope="module")
+def confined() -> list[str]:
+    """What to put before a command so that it runs as the image's user below a read-only root; nothing if one may not.
 
     The right to search folders is kept, since the Python that stands for the base image may lie in a closed home.
     """
+    user = f"--reuid={NOBODY} --regid={NOBODY} --clear-groups"
+    rights = "--inh-caps=+dac_read_search --ambient-caps=+dac_read_search"
+    script = f'mount -o remount,bind,ro / && exec setpriv {user} {rights} "$@"'
+    prefix = ["unshare", "--mount", "sh", "-c", script, "sh"]
+    allowed = shutil.which("unshare") and subprocess.run([*prefix, "true"], check=False, capture_output=True)
+    return prefix if allowed and allowed.returncode == 0 else []
+
+
+@pytest.fixture
+def start(image: stages.Ground, confined: list[str]) -> Start:
+    """Run the entry point with arguments, without a cluster, where nothing can be written."""
     program = image.folder / "opt/canary-operator/bin" / IMAGE.argv("ENTRYPOINT")[0]
-    command = [str(program), *arguments]
-    if os.getuid() == 0:
-        user = f"--reuid={NOBODY} --regid={NOBODY} --clear-groups"
-        rights = "--inh-caps=+dac_read_search --ambient-caps=+dac_read_search"
-        script = f'mount -o remount,bind,ro / && exec setpriv {user} {rights} "$@"'
-        command = ["unshare", "--mount", "sh", "-c", script, "sh", *command]
     variables = image.variables | {"HOME": "/", "KUBECONFIG": str(image.folder / "none"), "TMPDIR": str(image.folder)}
-    return subprocess.run(command, env=variables, cwd="/", capture_output=True, text=True, check=False, timeout=120)
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [*confined, str(program), *arguments]
+        return subprocess.run(command, env=variables, cwd="/", capture_output=True, text=True, check=False, timeout=120)
+
+    return run
 
 
-def test_it_knows_its_version(image: stages.Ground) -> None:
-    answer = start(image, "version")
+def test_it_knows_its_version(start: Start) -> None:
+    answer = start("version")
 
     assert (answer.stdout, answer.stderr, answer.returncode) == (f"{canary_operator.__version__}\n", "", 0)
 
 
-def test_without_a_cluster_it_says_so_in_a_sentence(image: stages.Ground) -> None:
-    answer = start(image, "run", "--once")
+def test_without_a_cluster_it_says_so_in_a_sentence(start: Start) -> None:
+    answer = start("run", "--once")
 
     assert answer.returncode == 3
     assert answer.stderr.startswith("canary-operator: ")
@@ -87,7 +99,7 @@ def test_without_a_cluster_it_says_so_in_a_sentence(image: stages.Ground) -> Non
 
 @pytest.mark.parametrize("manifest", ["install.yaml", "namespace-install.yaml", "observe.yaml"])
 def test_the_command_of_a_manifest_runs_up_to_the_missing_cluster(
-    image: stages.Ground, tmp_path: pathlib.Path, manifest: str
+    start: Start, tmp_path: pathlib.Path, manifest: str
 ) -> None:
     bodies = list(yaml.safe_load_all((stages.ROOT / "manifests" / manifest).read_text()))
     (container,) = next(body for body in bodies if body["kind"] == "Deployment")["spec"]["template"]["spec"][
@@ -97,7 +109,7 @@ def test_the_command_of_a_manifest_runs_up_to_the_missing_cluster(
     for name, text in next(body for body in bodies if body["kind"] == "ConfigMap")["data"].items():
         (tmp_path / name).write_text(text)
 
-    answer = start(image, *(argument.replace(mount, str(tmp_path)) for argument in container["args"]))
+    answer = start(*(argument.replace(mount, str(tmp_path)) for argument in container["args"]))
 
     assert "command" not in container
     assert answer.returncode == 3
