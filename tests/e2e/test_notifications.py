@@ -133,9 +133,10 @@ def test_argo_tells_what_it_can_see(stage: Stage, told: Receiver) -> None:
         stage.release(name="asked", errors=0.5)
 
         stage.until(lambda: len(told.texts("/argo")) >= 2, "both to be told", timeout=60)
-        sentence = ended(stage, "asked")["message"].replace("<", "&lt;")
+        (failure,) = [each["message"] for each in native.heard() if each["verdict"] == "fail"]
+        assert failure.startswith("aborted at step 1/2 (50 %): error-rate 0.")
         assert sorted(told.texts("/argo")) == [
-            f"{stage.namespace}/asked: {sentence}",
+            f"{stage.namespace}/asked: {failure.replace('<', '&lt;')}",
             f"{stage.namespace}/web was aborted; why: kubectl get canarygate web -n {stage.namespace}",
         ]
     finally:
