@@ -76,7 +76,7 @@ class Streams:
             HTTPServiceUnavailable: if there are too many listeners.
         """
         if self._listeners >= self._most_listeners:
-            raise web.HTTPServiceUnavailable(reason="too many people look at this page", headers={"Retry-After": "30"})
+            raise web.HTTPServiceUnavailable(reason="too many people look at this page; it is shown, but not live")
         self._listeners += 1
         try:
             return await self._tell(request, news)

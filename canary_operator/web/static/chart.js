@@ -26,25 +26,27 @@ export function draw(course) {
 function options(element) {
   const axis = { stroke: color("quiet"), grid: { stroke: color("line"), width: 1 }, ticks: { show: false } };
   const font = `12px ${getComputedStyle(document.body).fontFamily}`;
-  const percent = (value) => (value == null ? "–" : `${Math.round(100 * value)} %`);
+  const percent = (value) => `${Math.round(100 * value)} %`;
   return {
     width: element.clientWidth,
     height: HEIGHT,
     cursor: { y: false, points: { size: 6 } },
     scales: { y: { range: [0, 1] } },
     axes: [
-      { ...axis, font, values: (chart, splits) => splits.map((at) => clock(at, splits[0], splits.at(-1))) },
+      { ...axis, font, size: 30, values: (chart, splits) => splits.map((at) => clock(at, splits[0], splits.at(-1))) },
       { ...axis, font, size: 48, splits: () => [0, 0.5, 1], values: (chart, splits) => splits.map(percent) },
     ],
     series: [
-      { label: "UTC", value: (chart, at) => (at == null ? "–" : clock(at, 0, 0)) },
+      { label: "UTC", value: (chart, at) => clock(at ?? chart.data[0].at(-1), 0, 0) },
       line("towards promote", "promote", []),
       line("towards abort", "abort", [6, 4]),
     ],
   };
 
   function line(label, name, dash) {
-    return { label, dash, stroke: color(name), width: 2, points: { show: false }, value: (chart, value) => percent(value) };
+    // Where nobody points at, the legend says the newest values.
+    const value = (chart, at, series) => percent(at ?? chart.data[series].at(-1));
+    return { label, dash, value, stroke: color(name), width: 2, points: { show: false } };
   }
 }
 

@@ -123,7 +123,7 @@ export async function morph(element, html) {
 // The clock of the operator, not of the reader: how far it is ahead of this one, ms.
 const ahead = 1000 * Number(document.documentElement.dataset.now) - Date.now();
 const UNITS = [["day", 86_400], ["hour", 3_600], ["minute", 60], ["second", 1]];
-const words = new Intl.RelativeTimeFormat("en", { style: "short" });
+const words = new Intl.RelativeTimeFormat("en");
 
 // Say beside each time how long ago it is, or how soon.
 export function tell(within) {
