@@ -85,12 +85,12 @@ class Told:
 def _recalled(look: Look, release: _Release, hold_after: float) -> _Release:
     """The release with what another process saw and told of it."""
     entries = _entries_before(look, release.identity)
-    # Nobody knows when the other process stopped: what it may not have told any more is told.
-    ends = [*(_seconds(entry.at) for entry in entries[1:]), look.at - hold_after]
+    ends = [*(_seconds(entry.at) for entry in entries[1:]), look.at]
     for entry, end in zip(entries, ends, strict=False):
         change = _change(entry)
         first = release.seen.setdefault(change, _seconds(entry.at))
-        if entry.verdict != Verdict.HOLD.value or end - first >= hold_after:
+        # Where a hold stood for less than twice the time nobody knows whether it was told: it is told.
+        if entry.verdict != Verdict.HOLD.value or end - first >= 2 * hold_after:
             release.told.add(change)
     return release
 

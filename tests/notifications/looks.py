@@ -10,6 +10,7 @@ from canary_operator.model.rollout import RolloutRef
 from tests.builders import CANARY, NAME, NAMESPACE, STABLE, T0, UID, a_snapshot
 
 REF = RolloutRef(NAMESPACE, NAME)
+SNAPSHOT = a_snapshot()
 
 
 def a_status(verdict="Hold", reason="NoData", *, step=1, at=T0, revision=2, **fields):
@@ -37,7 +38,7 @@ def a_status(verdict="Hold", reason="NoData", *, step=1, at=T0, revision=2, **fi
 
 
 def a_look(status=None, *, before=None, changed=True, at=T0):
-    snapshot = dataclasses.replace(a_snapshot(), status=before or GateStatus())
+    snapshot = dataclasses.replace(SNAPSHOT, status=before or GateStatus())
     return Look(snapshot, status or a_status(), at, changed)
 
 

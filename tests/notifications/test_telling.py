@@ -88,6 +88,15 @@ def test_a_release_that_a_person_tries_again_is_told_anew():
     assert told(*looks) == [True, False, True]
 
 
+def test_what_is_found_after_the_promotion_is_told():
+    pause = {"startTime": "2026-09-14T10:00:00Z", "stepIndex": 3}
+    promoted = a_status("Promote", "ConditionsMet", step=3, pause=pause)
+    ended = a_status("Promote", "ConditionsMet", phase="Ended", step=4, pause=pause)
+    bad = a_status("Abort", "CanaryRegression", phase="Ended", step=4, pause=pause)
+
+    assert told(a_look(promoted), a_look(ended, changed=False), a_look(bad), a_look(bad)) == [True, False, True, False]
+
+
 def test_the_end_of_a_release_repeats_nothing():
     pause = {"startTime": "2026-09-14T10:00:00Z", "stepIndex": 1}
     passed = a_status("Promote", "ConditionsMet", pause=pause)
@@ -106,7 +115,7 @@ def test_a_rollout_that_is_gone_is_forgotten():
     assert memory.is_new(a_look())
 
 
-BEFORE = a_status(reason="NoTraffic", history=[an_entry("Hold", "NoData"), an_entry("Hold", "NoTraffic", at=T0 + 90)])
+BEFORE = a_status(reason="NoTraffic", history=[an_entry("Hold", "NoData"), an_entry("Hold", "NoTraffic", at=T0 + 150)])
 LATER = T0 + 300
 
 
