@@ -66,6 +66,8 @@ def api_server(plane: Plane) -> list[str]:
         f"--token-auth-file={plane.layout.tokens}",
         f"--audit-policy-file={plane.layout.audit_policy}",
         f"--audit-log-path={plane.layout.audit_logs / 'requests.log'}",
+        # As in most clusters: what pods may be is said by pod security admission, for each namespace.
+        "--allow-privileged=true",
         # Pods without containers need no tokens, and namespaces no default account to be usable.
         "--disable-admission-plugins=ServiceAccount",
     ]
