@@ -157,7 +157,11 @@ def applied(site: Site) -> Iterator[str]:
     lab.kubectl("wait", "deployment", NAME, "--for=condition=Available", "--timeout=60s", namespace=NAME)
     point_at_prometheus(lab, NAME)
     yield NAME
-    lab.kubectl("delete", "namespace", NAME)
+    manifest = f"--filename={ROOT / 'manifests' / 'install.yaml'}"
+    lab.kubectl("delete", manifest, "--selector=app.kubernetes.io/component=operator")
+    assert lab.get("crd", "gatedecisions.canary-operator.io")
+    assert of_the_cluster(lab) == ""
+    lab.kubectl("delete", "namespace", NAME, "--wait=false")
 
 
 def point_at_prometheus(lab: Lab, namespace: str) -> None:
@@ -248,6 +252,16 @@ def previous_chart(folder: Path) -> Path:
     return chart
 
 
+def test_helm_takes_over_older_kinds_that_kubectl_has_installed(site: Site) -> None:
+    kinds = previous_chart(site.folder) / "charts" / "crds" / "templates"
+    site.lab.kubectl("apply", "--server-side", f"--filename={kinds}")
+
+    site.install("--take-ownership", "--force-conflicts")
+
+    kind = site.lab.get("crd", "canarygates.canary-operator.io")
+    assert "requests" in kind["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"]["properties"]
+
+
 def image(site: Site) -> str:
     return str(site.pod().container["image"])
 
@@ -261,7 +275,7 @@ def test_an_upgrade_keeps_gates_decisions_and_the_counts_of_a_release_under_way(
     site.install(chart=previous_chart(site.folder))
     assert image(site).endswith(":0.0.9")
     with running(stage, site.pod()):
-        gated_by(stage, {"name": "availability", "objective": "99.95", "indicator": {"ratio": RATIO}})
+        gated_by(stage, {"name": "availability", "objective": "99.9", "indicator": {"ratio": RATIO}})
         stage.release()
         stage.until(lambda: canary_total(stage) > 200, "some evidence")
     before, decided = stage.gate(), stage.decisions()
@@ -284,8 +298,11 @@ def test_an_upgrade_keeps_gates_decisions_and_the_counts_of_a_release_under_way(
     assert stage.decisions()[: len(decided)] == decided
 
 
-def test_what_is_held_goes_on_after_an_uninstall_and_gates_and_records_stay(site: Site, stage: Stage) -> None:
-    site.install()
+@pytest.mark.parametrize("somewhere", [False, True], ids=["cluster", "namespaces"])
+def test_what_is_held_goes_on_after_an_uninstall_and_gates_and_records_stay(
+    site: Site, stage: Stage, somewhere: bool
+) -> None:
+    site.install(namespaces=[stage.namespace] if somewhere else [])
     pod = site.pod()
     identity = pod.identity()
     with running(stage, pod):
