@@ -63,7 +63,9 @@ def test_it_is_called_as_a_program_and_as_a_plugin_of_kubectl(wheel: zipfile.Zip
 
 def test_its_metadata_say_what_an_index_shows(metadata: Message) -> None:
     assert metadata["Version"] == VERSION
-    assert metadata["License-Expression"] == "Apache-2.0"
+    assert metadata["License-Expression"] == "Apache-2.0 AND 0BSD AND MIT"
+    vendored = sorted(PACKAGE.glob("web/static/vendor/LICENSE-*.txt"))
+    assert metadata.get_all("License-File") == ["LICENSE", *(str(path.relative_to(ROOT)) for path in vendored)]
     assert metadata["Requires-Python"] == ">=3.11"
     assert metadata["Description-Content-Type"] == "text/markdown"
     assert "Typing :: Typed" in metadata.get_all("Classifier", [])

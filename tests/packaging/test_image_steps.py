@@ -16,7 +16,8 @@ import yaml
 import canary_operator
 from tests.packaging import stages
 
-pytestmark = pytest.mark.packaging
+# The first test waits for some 90 packages, and shares the machine.
+pytestmark = [pytest.mark.packaging, pytest.mark.timeout(1800)]
 
 BUILD, INVENTORY, _, IMAGE = stages.read(stages.ROOT / "Dockerfile")
 NOBODY = 65532
