@@ -25,14 +25,26 @@ NOBODY = 65532
 Start = Callable[..., subprocess.CompletedProcess[str]]
 
 
-@pytest.fixture(scope="module")
-def ground() -> Iterator[stages.Ground]:
-    # Not pytest's folder, which is closed to other users.
+def an_open_folder() -> pathlib.Path:
+    """Not one of pytest's, which are closed to other users."""
     folder = pathlib.Path(tempfile.mkdtemp(prefix="canary-operator-image-"))
     folder.chmod(0o755)
-    made = stages.Ground(folder)
-    yield made
+    return folder
+
+
+@pytest.fixture(scope="module")
+def ground() -> Iterator[stages.Ground]:
+    folder = an_open_folder()
+    yield stages.Ground(folder)
     subprocess.run(["chmod", "-R", "u+w", folder], check=True)
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def mounted() -> Iterator[pathlib.Path]:
+    """The folder that stands for a mounted ConfigMap."""
+    folder = an_open_folder()
+    yield folder
     shutil.rmtree(folder)
 
 
@@ -100,17 +112,15 @@ def test_without_a_cluster_it_says_so_in_a_sentence(start: Start) -> None:
 
 @pytest.mark.parametrize("manifest", ["install.yaml", "namespace-install.yaml", "observe.yaml"])
 def test_the_command_of_a_manifest_runs_up_to_the_missing_cluster(
-    start: Start, tmp_path: pathlib.Path, manifest: str
+    start: Start, mounted: pathlib.Path, manifest: str
 ) -> None:
-    bodies = list(yaml.safe_load_all((stages.ROOT / "manifests" / manifest).read_text()))
-    (container,) = next(body for body in bodies if body["kind"] == "Deployment")["spec"]["template"]["spec"][
-        "containers"
-    ]
+    bodies = {body["kind"]: body for body in yaml.safe_load_all((stages.ROOT / "manifests" / manifest).read_text())}
+    (container,) = bodies["Deployment"]["spec"]["template"]["spec"]["containers"]
     (mount,) = (mount["mountPath"] for mount in container["volumeMounts"] if mount["name"] == "config")
-    for name, text in next(body for body in bodies if body["kind"] == "ConfigMap")["data"].items():
-        (tmp_path / name).write_text(text)
+    for name, text in bodies["ConfigMap"]["data"].items():
+        (mounted / name).write_text(text)
 
-    answer = start(*(argument.replace(mount, str(tmp_path)) for argument in container["args"]))
+    answer = start(*(argument.replace(mount, str(mounted)) for argument in container["args"]))
 
     assert "command" not in container
     assert answer.returncode == 3
