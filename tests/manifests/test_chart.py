@@ -201,6 +201,18 @@ def test_every_object_fits_the_schemas_of_kubernetes(helm: pathlib.Path, case: p
 
 
 @pytest.mark.e2e
+def test_alerts_and_dashboard_are_the_files(helm: pathlib.Path) -> None:
+    (everything,) = (case for case in CASES if case.stem == "everything-values")
+    found = {(body["kind"], body["metadata"]["name"]): body for body in bodies(helm, everything, VERSIONS[0])}
+    dashboard = found["ConfigMap", "one-canary-operator-dashboard"]
+
+    assert found["PrometheusRule", "one-canary-operator"]["spec"] == read(CHART / "files" / "alerts.yaml")
+    assert dashboard["metadata"]["labels"]["grafana_dashboard"] == "1"
+    (written,) = dashboard["data"].values()
+    assert json.loads(written) == json.loads((CHART / "files" / "dashboard.json").read_text())
+
+
+@pytest.mark.e2e
 def test_what_the_schemas_are_asked_about_can_fail(helm: pathlib.Path) -> None:
     (deployment,) = (body for body in bodies(helm, CASES[0], VERSIONS[0]) if body["kind"] == "Deployment")
     deployment["spec"]["template"]["spec"]["containerz"] = []
