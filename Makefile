@@ -36,7 +36,8 @@ test-e2e: $(GO) ## on the lab: real API server, real Argo controller, real Prome
 	export LAB_NAME=$$name; \
 	$(BIN)/python -m pytest -m e2e -n $(E2E_WORKERS) --dist loadgroup || \
 	{ echo "what failed beside others is run once more, alone"; \
-	  $(BIN)/python -m pytest -m e2e --last-failed --last-failed-no-failures none; }
+	  $(BIN)/python -m pytest -m e2e --last-failed --last-failed-no-failures none; } && \
+	$(BIN)/python -m tests.rights
 
 test-packaging: $(GO) ## the image's steps without an engine, wheel and chart, a release built twice
 	@$(BIN)/python -m lab build
