@@ -122,7 +122,9 @@ def test_every_attempt_is_signed_with_its_own_time_and_the_secret_of_that_time(s
     assert first["webhook-signature"] != second["webhook-signature"]
 
 
-@pytest.mark.parametrize("content", [None, "", "whsec_", "s3cret", "whsec_s3cret!", base64.b64encode(KEY).decode()])
+@pytest.mark.parametrize(
+    "content", [None, "", "whsec_", "s3cret", "whsec_s3cret!", "whsec_c2VjcmV0!", base64.b64encode(KEY).decode()]
+)
 def test_a_file_without_a_secret_is_named_and_its_content_is_not(tmp_path, content):
     path = tmp_path / "secret"
     if content is not None:
