@@ -21,7 +21,6 @@ from canary_operator.settings import Tracing
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
     from opentelemetry.sdk.trace import TracerProvider
-    from opentelemetry.sdk.trace.export import SpanExporter
 
     Verbs = TypeVar("Verbs", bound=DataclassInstance)
 
@@ -53,15 +52,6 @@ def begin(settings: Tracing) -> "Traces | None":
     exporter = OTLPSpanExporter(settings.endpoint, timeout=_SEND_SECONDS, session=session)
     provider = _provider(settings.sample_ratio)
     provider.add_span_processor(BatchSpanProcessor(exporter))
-    return Traces(provider)
-
-
-def exporting(exporter: "SpanExporter", sample_ratio: float = 1.0) -> "Traces":
-    """Trace into an exporter, each span as it ends."""
-    from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-
-    provider = _provider(sample_ratio)
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
     return Traces(provider)
 
 

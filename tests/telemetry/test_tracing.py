@@ -7,6 +7,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from canary_operator import reconcile
@@ -29,7 +30,9 @@ def exporter():
 
 
 async def look(stage, exporter, sample_ratio=1.0):
-    return await _cycle(stage.world, tracing.exporting(exporter, sample_ratio))(REF)
+    provider = tracing._provider(sample_ratio)
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    return await _cycle(stage.world, tracing.Traces(provider))(REF)
 
 
 async def test_a_look_is_a_span_with_its_verbs_in_their_order_below_it(exporter):
