@@ -173,7 +173,8 @@ async def test_a_receiver_gets_every_span_before_the_program_ends(monkeypatch):
     assert {span.parent_span_id for span in receiver.spans()[:-1]} == {top.span_id}
 
 
-async def test_a_receiver_that_is_away_changes_nothing_and_keeps_nobody():
+async def test_a_receiver_that_is_away_changes_nothing_and_keeps_nobody(monkeypatch, caplog):
+    monkeypatch.setattr(tracing, "_SEND_SECONDS", 0.2)
     stage = Stage(at_a_pause())
     with Receiver() as receiver:
         gone = receiver.url
@@ -183,3 +184,6 @@ async def test_a_receiver_that_is_away_changes_nothing_and_keeps_nobody():
     traces.close(0.0)
 
     assert stage.status.verdict == "Hold"
+    (sending,) = (thread for thread in threading.enumerate() if thread.name == "traces")
+    sending.join(30)
+    assert "Failed to export spans" in caplog.text
