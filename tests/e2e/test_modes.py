@@ -13,7 +13,7 @@ from canary_operator.cluster.scribe import KEPT_DECISIONS
 from canary_operator.journal.analysis_run import INSTANCE, KEPT_RUNS, ROLLOUT_LABEL
 from canary_operator.model.rollout import RolloutRef
 from lab.cluster import Lab
-from tests.e2e.scenes import override
+from tests.e2e.scenes import override, traffic
 from tests.e2e.stage import ARGO, MERGE, OURS, Objects, Stage, stage_in
 from tests.rights.granted import CLUSTER, NAMESPACED, OBSERVE, Mode, install
 from tests.rights.used import keep, used
@@ -29,8 +29,10 @@ def modes(own_cluster: Lab) -> Iterator[Lab]:
 
 
 @pytest.fixture
-def stage(modes: Lab, mode: Mode, tmp_path: Path) -> Iterator[Stage]:
+def stage(modes: Lab, mode: Mode, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     """A namespace, and an account with the rights of the mode."""
+    if mode is OBSERVE:
+        monkeypatch.setenv("CANARY_OPERATOR_MODE", "observe")
     identity = install(mode, modes)
     modes.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
     with stage_in(modes, identity, tmp_path) as opened:
@@ -58,17 +60,19 @@ def uses_all_rights(stage: Stage) -> None:
     """A release of a Rollout with a long past is overruled, judged and sent back, and another has its first gate."""
     stage.template()
     stage.rollout("young", replicas=1, wait=False)
-    stage.rollout()
+    stage.rollout(rate=0)
     with_a_long_past(stage)
     stage.operator()
     stage.until(lambda: stage.gate("young"), "a new gate")
     stage.release(errors=0.5)
+    stage.until(lambda: stage.verdict() == ("Hold", "NoData"), "the verdict without traffic")
     # The same Event twice: it is renewed.
     for _ in range(2):
         override(stage, "Hold")
         stage.until(lambda: stage.verdict() == ("Hold", "Override"), "the override")
         stage.gate_patch({"override": None})
         stage.until(lambda: stage.verdict()[1] != "Override", "the end of the override")
+    traffic(stage)
     stage.until(lambda: stage.verdict() == ("Abort", "ConditionsFailed"), "the verdict")
     stage.until(lambda: len(stage.runs()) <= KEPT_RUNS, "old runs to go")
     stage.until(lambda: 1 not in [spec["sequence"] for spec in stage.decisions()], "the oldest decision to go")
