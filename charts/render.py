@@ -87,7 +87,9 @@ def render(helm: pathlib.Path, rendering: Rendering) -> str:
 
 def _template(helm: pathlib.Path, rendering: Rendering) -> str:
     values = [f"--set={value}" for value in rendering.values]
-    command = [str(helm), "template", _NAME, str(CHART), f"--namespace={_NAME}", "--no-hooks", *values]
+    # Admission policies are part of Kubernetes since then.
+    options = [f"--namespace={_NAME}", "--no-hooks", "--kube-version=1.30", *values]
+    command = [str(helm), "template", _NAME, str(CHART), *options]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
