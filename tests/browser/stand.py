@@ -54,7 +54,7 @@ class Stand:
         self.town.board = Board()
         self.start()
 
-    def do(self, change: Callable[[Town], None]) -> None:
+    def do(self, change: Callable[[Town], object]) -> None:
         """Change the town."""
         assert self._loop is not None
         done = threading.Event()

@@ -168,7 +168,7 @@ def test_a_stopped_operator_is_shown_as_not_live_and_a_new_one_as_live_with_what
 
 
 def test_two_hundred_gates_are_a_table_that_a_filter_cuts_to_one(visit, stand):
-    stand.do(lambda town: made_up.populate(town, 200) and None)
+    stand.do(lambda town: made_up.populate(town, 200))
     page = visit()
     expect(rows(page)).to_have_count(200)
 
