@@ -361,11 +361,9 @@ async def test_a_decision_is_stored_as_it_was_written_and_cannot_be_changed(
     unknown = await api.create_decision(namespace, a_decision(namespace, "d-2", surprise=1))
     assert unknown.outcome is Outcome.REFUSED
     assert "surprise" in unknown.message
-    with pytest.raises(Exception, match="cannot be changed"):
-        installed.kubectl(
-            "patch", "gatedecision", "d-1", "--type=merge", '-p={"spec":{"verdict":"Promote"}}', namespace=namespace
-        )
-    installed.kubectl("label", "gatedecision", "d-1", "seen=yes", namespace=namespace)
+    for change in ('{"spec":{"verdict":"Promote"}}', '{"metadata":{"labels":{"seen":"yes"}}}'):
+        with pytest.raises(Exception, match="cannot be changed"):
+            installed.kubectl("patch", "gatedecision", "d-1", "--type=merge", f"-p={change}", namespace=namespace)
 
     (stored,) = await api.list_decisions(namespace, {"canary-operator.io/rollout-uid": "u"})
     assert stored["spec"] == body["spec"]
