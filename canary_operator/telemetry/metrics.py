@@ -3,6 +3,7 @@
 Law: whatever is counted has happened. A series that can be known beforehand begins at 0.
 """
 
+import functools
 from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
@@ -25,43 +26,32 @@ class Telemetry:
     """The operator's own metrics."""
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        self.looks = Counter("canary_operator_reconcile", "Looks at Rollouts.", ["result"], registry=self.registry)
+        registry = self.registry = CollectorRegistry()
+        counter, gauge = functools.partial(Counter, registry=registry), functools.partial(Gauge, registry=registry)
+        self.looks = counter("canary_operator_reconcile", "Looks at Rollouts.", ["result"])
         self.look_seconds = Histogram(
-            "canary_operator_reconcile_duration_seconds", "Duration of a look.", registry=self.registry
+            "canary_operator_reconcile_duration_seconds", "Duration of a look.", registry=registry
         )
-        self._gates = Gates(self.registry)
-        self._actions = Counter(
-            "canary_operator_actions", "Writes to Rollouts.", ["action", "outcome"], registry=self.registry
-        )
-        self._providers = _Providers(self.registry)
-        self._requests = Counter(
+        self._gates = Gates(registry)
+        self._actions = counter("canary_operator_actions", "Writes to Rollouts.", ["action", "outcome"])
+        self._providers = _Providers(registry)
+        self._requests = counter(
             "canary_operator_api_requests",
             "Requests to the API server, the watches' own apart.",
             ["verb", "resource", "status"],
-            registry=self.registry,
         )
-        self._lag = Gauge(
-            "canary_operator_queue_lag_seconds", "Lateness of the most overdue Rollout.", registry=self.registry
+        self._lag = gauge("canary_operator_queue_lag_seconds", "Lateness of the most overdue Rollout.")
+        self._watched = gauge(
+            "canary_operator_watch_up", "1 while somebody listens to the changes of a kind.", ["resource"]
         )
-        self._watched = Gauge(
-            "canary_operator_watch_up",
-            "1 while somebody listens to the changes of a kind.",
-            ["resource"],
-            registry=self.registry,
-        )
-        self.listed = Gauge(
+        self.listed = gauge(
             "canary_operator_last_listing_timestamp_seconds",
             "When every kind was last listed as a whole, Unix seconds; 0 before the first time.",
-            registry=self.registry,
         )
-        self._notifications = Counter(
-            "canary_operator_notifications",
-            "News of verdicts, by what became of them.",
-            ["target", "outcome"],
-            registry=self.registry,
+        self._notifications = counter(
+            "canary_operator_notifications", "News of verdicts, by what became of them.", ["target", "outcome"]
         )
-        build = Gauge("canary_operator_build_info", "The running version.", ["version"], registry=self.registry)
+        build = gauge("canary_operator_build_info", "The running version.", ["version"])
         build.labels(canary_operator.__version__).set(1)
         self._pre_set()
 
