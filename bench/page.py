@@ -1,10 +1,12 @@
 """What the page costs the operator and its readers, with 200 and with 1,000 gates.
 
-``python -m bench.page`` prints it; Chromium is needed. The gates are made up and the times are medians.
+``python -m bench.page`` prints it; Chromium is needed. The gates are made up. Times are medians; what the operator
+pays is time of the processor, what a reader waits is time of the clock.
 """
 
 import asyncio
 import gzip
+import os
 import platform
 import random
 import statistics
@@ -15,6 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import requests
+import typer
 from playwright.sync_api import Browser, Page
 
 from canary_operator.model.rollout import RolloutRef
@@ -29,8 +32,10 @@ from tests.web.town import Town, held, populate, promoting
 
 SEED = 7
 SIZES = (200, 1000)
-TIMES = 9
-LIVE = "document.getElementById('live').textContent === 'Live'"
+TIMES = 5
+# The machine may be busy with other things.
+PATIENCE_MS = 120_000
+LIVE = "() => document.getElementById('live').textContent === 'Live'"
 PAINTED = """() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(
   performance.getEntriesByName("first-contentful-paint")[0].startTime))))"""
 # The time at which a row that the page did not have is in its table and painted.
@@ -46,6 +51,7 @@ LONGEST_TASK = """() => { window.longest = 0; new PerformanceObserver((list) => 
 
 
 def main() -> None:
+    """Print what the page costs."""
     print(_machine())
     print("\n| figure | " + " | ".join(f"{size:,} gates" for size in SIZES) + " |")
     print("|---" * (len(SIZES) + 1) + "|")
@@ -65,7 +71,7 @@ def _machine() -> str:
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     processor = next((line.partition(":")[2].strip() for line in lines if "model name" in line), platform.machine())
     packages = ", ".join(f"{name} {version(name)}" for name in ("aiohttp", "aiohttp-sse", "Jinja2", "playwright"))
-    return f"{processor}, Linux {platform.release()}, Python {platform.python_version()}, {packages}, seed {SEED}"
+    return f"{processor}, Linux {platform.release()}, Python {platform.python_version()}, {packages}, seed {SEED}, load {os.getloadavg()[0]:.0f}"
 
 
 def _median(work: Callable[[], float]) -> float:
@@ -84,11 +90,14 @@ def _town(size: int) -> Town:
 def _server(size: int) -> dict[str, str]:
     town = _town(size)
     html = _page(town)
+    anew = _median(lambda: _drawing_seconds(town, anew=True))
+    turn = _median(lambda: _longest_turn(town))
+    again = _median(lambda: _drawing_seconds(town, anew=False))
     return {
-        "the table, drawn anew (ms)": f"{_median(lambda: _drawing_seconds(town, anew=True)) * 1000:.0f}",
-        "longest time that judging waits for it (ms)": f"{_median(lambda: _stall(town)) * 1000:.1f}",
-        "the table, after one change (ms)": f"{_median(lambda: _drawing_seconds(town, anew=False)) * 1000:.1f}",
-        "bytes of the table, and compressed": f"{len(html):,}, {len(gzip.compress(html, 6)):,}",
+        "operator: the table, drawn anew (ms of CPU)": f"{1000 * anew:.0f}",
+        "operator: longest turn that judging waits for meanwhile (ms of CPU)": f"{1000 * turn:.1f}",
+        "operator: the table, after one change (ms of CPU)": f"{1000 * again:.1f}",
+        "bytes of the page, and compressed": f"{len(html):,}, {len(gzip.compress(html, 6)):,}",
     }
 
 
@@ -117,23 +126,23 @@ def _drawing_seconds(town: Town, *, anew: bool) -> float:
         rows = _rows(town)
     else:
         town.gate(RolloutRef("shop", "api-service"), promoting(RolloutRef("shop", "api-service")))
-    start = time.perf_counter()
+    start = time.process_time()
     asyncio.run(_drawn(rows))
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 async def _drawn(rows: Rows) -> None:
     await rows.all()
 
 
-def _stall(town: Town) -> float:
-    """The longest time between two turns of somebody who shares the loop with the drawing."""
+def _longest_turn(town: Town) -> float:
+    """The longest time, of the processor, between two turns of somebody who shares the loop with the drawing."""
 
     async def measure() -> float:
-        task, longest, before = asyncio.create_task(_drawn(_rows(town))), 0.0, time.perf_counter()
+        task, longest, before = asyncio.create_task(_drawn(_rows(town))), 0.0, time.thread_time()
         while not task.done():
             await asyncio.sleep(0)
-            longest, before = max(longest, time.perf_counter() - before), time.perf_counter()
+            longest, before = max(longest, time.thread_time() - before), time.thread_time()
         return longest
 
     return asyncio.run(measure())
@@ -154,6 +163,7 @@ def _reader(browser: Browser, size: int) -> dict[str, str]:
 
 def _visits(browser: Browser, stand: Stand) -> dict[str, str]:
     page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.set_default_timeout(PATIENCE_MS)
     first = _median(lambda: _first_paint(page, stand))
     page.evaluate(LONGEST_TASK)
     one = _median(lambda: _update_ms(page, stand, 1))
@@ -204,10 +214,10 @@ def _filter_ms(page: Page) -> float:
     box = page.get_by_label("Name, reason or words")
     begun = time.perf_counter()
     box.fill("media/mail-service")
-    page.wait_for_function("document.querySelectorAll('tr.gate').length === 1")
+    page.wait_for_function("() => document.querySelectorAll('tr.gate').length === 1")
     spent = time.perf_counter() - begun
     box.fill("")
-    page.wait_for_function("document.querySelectorAll('tr.gate').length > 100")
+    page.wait_for_function("() => document.querySelectorAll('tr.gate').length > 100")
     return 1000 * spent
 
 
@@ -227,4 +237,4 @@ def _memory() -> float:
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

@@ -15,8 +15,8 @@ from canary_operator.web.drawing import Drawing
 from canary_operator.web.sight import Sight
 from canary_operator.web.summary import ORDER, Summary, summary
 
-# So many rows take a few milliseconds, and the loop that draws them also judges.
-_ROWS_AT_ONCE = 25
+# So many rows take some three milliseconds, and the loop that draws them also judges.
+_ROWS_AT_ONCE = 10
 
 
 @dataclass(frozen=True, slots=True)

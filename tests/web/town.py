@@ -266,7 +266,7 @@ _TEAMS = ("shop", "checkout", "identity", "media", "warehouse", "platform-servic
 def populate(town: Town, gates: int, seed: int = 7) -> list[RolloutRef]:
     """Fill a town with gates as a company has them: most are idle, some are judged, a few need somebody."""
     chance = random.Random(seed)
-    kinds_of = [*[held] * 8, *[promoting] * 3, *[regressing] * 2, *[broken] * 2, *[ended] * 14, *[idle] * 22]
+    kinds_of = [*[held] * 8, *[promoting] * 3, *[regressing] * 2, broken, *[ended] * 14, *[idle] * 22]
     refs = []
     for number in range(gates):
         service, team = _SERVICES[number % len(_SERVICES)], _TEAMS[number // len(_SERVICES) % len(_TEAMS)]
