@@ -334,6 +334,26 @@ def test_what_is_held_goes_on_after_an_uninstall_and_gates_and_records_stay(
     site.install()
 
 
+def test_a_job_that_cannot_run_leaves_pauses_held_and_no_rights_behind(site: Site, stage: Stage) -> None:
+    site.install()
+    with running(stage, site.pod()):
+        stage.template()
+        stage.rollout(steps=timed("4s"), rate=0)
+        stage.release()
+        stage.until(lambda: is_held(stage), "the hold")
+    site.lab.kubectl("create", "quota", "no-pods", "--hard=pods=0", namespace=site.namespace)
+
+    assert site.helm_begun("uninstall", NAME, "--timeout=3s").wait(60) != 0
+
+    assert is_held(stage)
+    assert of_the_cluster(site.lab) == ""
+    assert site.lab.kubectl("get", "serviceaccounts", f"--selector={OURS}", "-o=name", namespace=site.namespace) == ""
+    assert release_job(site), "with the reason why it has no pod"
+    by_hand = stage.command("release", f"--namespace={stage.namespace}", kubeconfig=site.lab.kubeconfig)
+    assert by_hand.returncode == 0, by_hand.stderr
+    stage.until(stage.is_promoted, "the end by Argo's own timer")
+
+
 def release_job(site: Site) -> str:
     names = site.lab.kubectl("get", "jobs", "--output=name", namespace=site.namespace).split()
     return names[0].partition("/")[2] if names else ""
