@@ -33,7 +33,7 @@ EXCUSED = {
     "make demo": "`.ci/run` runs it",
     "make test": "this is a part of it",
     "docker build -t REGISTRY/canary-operator:0.1.0 .": "no engine: tests/packaging runs the steps of the Dockerfile",
-    "kubectl port-forward -n canary-operator deployment/canary-operator 8080": "no kubelet: test_page.py opens the page",
+    "kubectl port-forward -n canary-operator deployment/canary-operator 8080": "no kubelet: test_page.py opens it",
 }
 
 
