@@ -70,8 +70,11 @@ def _show(columns: list[dict[str, str]]) -> None:
 def _machine() -> str:
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     processor = next((line.partition(":")[2].strip() for line in lines if "model name" in line), platform.machine())
+    load = f"load {os.getloadavg()[0]:.0f}"
     packages = ", ".join(f"{name} {version(name)}" for name in ("aiohttp", "aiohttp-sse", "Jinja2", "playwright"))
-    return f"{processor}, Linux {platform.release()}, Python {platform.python_version()}, {packages}, seed {SEED}, load {os.getloadavg()[0]:.0f}"
+    return (
+        f"{processor}, Linux {platform.release()}, Python {platform.python_version()}, {packages}, seed {SEED}, {load}"
+    )
 
 
 def _median(work: Callable[[], float]) -> float:

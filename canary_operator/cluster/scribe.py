@@ -31,7 +31,7 @@ _LEFT_BEHIND = 2
 # All runs of the current release are shown, within reason: Argo reads them all, and a release can be retried for ever.
 KEPT_RUNS_OF_RELEASE = 50
 
-_UID_LABEL = "canary-operator.io/rollout-uid"
+UID_LABEL = "canary-operator.io/rollout-uid"
 _REVISION = "rollout.argoproj.io/revision"
 
 
@@ -118,7 +118,7 @@ class Scribe:
         return (_at_head(status, ahead[-1]["sequence"], ahead[-1]["hash"]) if ahead else status), False
 
     async def _stored(self, ref: RolloutRef, uid: str) -> list[Body]:
-        bodies = await self._api.list_decisions(ref.namespace, {_UID_LABEL: uid})
+        bodies = await self._api.list_decisions(ref.namespace, {UID_LABEL: uid})
         return [body for body in bodies if body["spec"]["rollout"]["uid"] == uid]
 
     async def _prune(self, ref: RolloutRef, uid: str, newest: int) -> None:
@@ -252,7 +252,7 @@ def _decision_body(ref: RolloutRef, record: GateDecisionSpec) -> dict[str, Any]:
             "namespace": ref.namespace,
             "labels": {
                 "app.kubernetes.io/managed-by": "canary-operator",
-                _UID_LABEL: record.rollout.uid,
+                UID_LABEL: record.rollout.uid,
             },
         },
         "spec": record.model_dump(mode="json", by_alias=True, exclude_none=True),

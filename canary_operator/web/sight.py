@@ -14,6 +14,9 @@ from canary_operator.model.gate import GateStatus, parse_gate_status
 from canary_operator.model.providers import ProviderAddresses
 from canary_operator.model.rollout import RolloutRef
 
+# A mistake can quote whatever somebody has written.
+_LONGEST_LACK = 500
+
 
 @dataclass(frozen=True, slots=True)
 class Known:
@@ -51,11 +54,16 @@ class Sight:
         body = self._store.gate(ref)
         if body is None:
             return None
+        try:
+            status = parse_gate_status(body)
+        except ConfigurationError as error:
+            return Known(ref, GateStatus(), None, _bounded(str(error)))
         found = snapshot(self._store, ref, self._addresses, self._evaluation_interval)
         if found is not None:
-            return Known(ref, found.status, found)
+            return Known(ref, status, found)
         lack = self._store.rollout(ref)
-        try:
-            return Known(ref, parse_gate_status(body), None, lack if isinstance(lack, str) else "the Rollout is gone")
-        except ConfigurationError as error:
-            return Known(ref, GateStatus(), None, str(error))
+        return Known(ref, status, None, _bounded(lack) if isinstance(lack, str) else "the Rollout is gone")
+
+
+def _bounded(text: str) -> str:
+    return text if len(text) <= _LONGEST_LACK else f"{text[:_LONGEST_LACK]}…"

@@ -15,6 +15,7 @@ from aiohttp import web
 from aiohttp_sse import EventSourceResponse, sse_response
 
 from canary_operator.web.board import Board
+from canary_operator.web.guarding import HEADERS
 
 MOST_LISTENERS = 256
 # Who reads nothing for so long is let go.
@@ -84,7 +85,7 @@ class Streams:
             self._listeners -= 1
 
     async def _tell(self, request: web.Request, news: News) -> web.StreamResponse:
-        async with sse_response(request, send_timeout=SEND_SECONDS) as response:
+        async with sse_response(request, headers=HEADERS, send_timeout=SEND_SECONDS) as response:
             with contextlib.suppress(ConnectionResetError, TimeoutError):
                 seen = await self._begin(response, request.query.get("since", ""))
                 async for revision in self._revisions():

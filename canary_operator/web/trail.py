@@ -11,14 +11,13 @@ from dataclasses import dataclass
 import pydantic
 
 from canary_operator.cluster.api import Api
+from canary_operator.cluster.scribe import UID_LABEL
 from canary_operator.model.record import GateDecisionSpec
 from canary_operator.model.rollout import Body, RolloutRef
 from canary_operator.web.sight import Known
 
 KEPT_SECONDS = 10.0
 _MOST_GATES = 32
-
-UID_LABEL = "canary-operator.io/rollout-uid"
 
 
 @dataclass(frozen=True, slots=True)

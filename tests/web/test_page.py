@@ -325,3 +325,13 @@ async def test_probes_and_the_verdict_are_what_they_are_without_the_page(town):
     assert live.status == 200
     assert (verdict.status, verdict.content_type) == (404, "application/json")
     assert '"wait"' in said
+
+
+async def test_a_gate_that_another_version_has_written_is_shown_with_a_bounded_sentence(town):
+    town.gate(API, {"phase": "Dreaming", "message": "x" * 5000}, rollout=made_up.a_rollout())
+
+    response, html = await get(town, GATE)
+
+    assert response.status == 200
+    assert "CanaryGate: status" in html
+    assert "x" * 600 not in html
