@@ -70,7 +70,7 @@ PATCH_GATE_STATUS = Call(
     kinds.CANARY_GATES, Verb.PATCH, "say what the gate thinks, and remember it", subresource="status"
 )
 CREATE_DECISION = Call(kinds.GATE_DECISIONS, Verb.CREATE, "record every decision")
-LIST_DECISIONS = Call(kinds.GATE_DECISIONS, Verb.LIST, "find the decisions that are past their retention, and show them")
+LIST_DECISIONS = Call(kinds.GATE_DECISIONS, Verb.LIST, "find decisions that are past their retention, and show them")
 DELETE_DECISION = Call(kinds.GATE_DECISIONS, Verb.DELETE, "keep the trail within its retention")
 GET_DEFINITION = {
     resource: Call(resource, Verb.GET, "an SLO that an SLOPolicy refers to by name, in its own namespace")
