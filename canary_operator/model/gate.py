@@ -169,7 +169,9 @@ class GateStatus(Document):
     """What the operator says about one Rollout."""
 
     phase: Literal["Idle", "Judging", "Ended"] = Field(default="Idle", description="Idle outside a gated release.")
-    mode: str = Field(default="off", description="enforce, observe or off: as annotated, and at most what the operator is allowed.")
+    mode: str = Field(
+        default="off", description="enforce, observe or off: as annotated, and at most what the operator is allowed."
+    )
     rollout: RolloutStatus | None = Field(default=None, description="The Rollout that was judged.")
     step: StepStatus | None = Field(default=None, description="Where the Rollout is.")
     rollout_step: str = Field(default="", description="Step as Argo's own tools count, such as 3/8, from 0.")
