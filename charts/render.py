@@ -4,6 +4,7 @@ Law: manifests/ are the chart, and hold nothing of their own but the namespace.
 """
 
 import pathlib
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ metadata:
 """
 
 # kubectl manages these, and a cluster's own tools should not look for a release.
-_HELMS_OWN = ("app.kubernetes.io/managed-by: Helm", "helm.sh/resource-policy: keep")
+_HELMS_OWN = re.compile(r"^ +app.kubernetes.io/managed-by: Helm\n|^  annotations:\n    helm.sh/.*\n", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -94,8 +95,7 @@ def _template(helm: pathlib.Path, rendering: Rendering) -> str:
 
 
 def _documents(text: str) -> list[str]:
-    lines = [line for line in text.splitlines() if line.strip() not in _HELMS_OWN]
-    parts = "\n".join(lines).split("\n---\n")
+    parts = _HELMS_OWN.sub("", text).split("\n---\n")
     return [part.removeprefix("---\n").strip("\n") + "\n" for part in parts]
 
 
