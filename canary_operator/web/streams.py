@@ -17,13 +17,24 @@ from aiohttp_sse import EventSourceResponse, sse_response
 from canary_operator.web.board import Board
 from canary_operator.web.guarding import HEADERS
 
-MOST_LISTENERS = 256
-# Who reads nothing for so long is let go.
-SEND_SECONDS = 10.0
-# A change of a release is seen within this time, and a thousand looks a minute are still one event a second.
-PACE_SECONDS = 1.0
 # The page takes longer silence for a lost connection, since a proxy may keep one open that leads nowhere.
 TICK_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of what listeners cost; times in seconds.
+
+    A change of a release is seen within ``pace``, and a thousand looks a minute are still one message a second. Who
+    reads nothing for ``send`` is let go.
+    """
+
+    listeners: int = 256
+    pace: float = 1.0
+    send: float = 10.0
+
+
+DEFAULT_LIMITS = Limits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +50,7 @@ News = Callable[[int], Awaitable[list[Message]]]
 
 
 class Streams:
-    """Tells listeners the news, at most ``MOST_LISTENERS`` of them.
+    """Tells listeners the news, a bounded number of them.
 
     Args:
 
@@ -47,17 +58,14 @@ class Streams:
 
         origin: tells this process from the one before it, whose revisions mean nothing here.
 
-        pace: seconds between two messages to one listener.
+        limits: how often and for how long one is told, and how many are.
     """
 
-    def __init__(
-        self, board: Board, origin: str, pace: float = PACE_SECONDS, most_listeners: int = MOST_LISTENERS
-    ) -> None:
+    def __init__(self, board: Board, origin: str, limits: Limits = DEFAULT_LIMITS) -> None:
         self._board = board
         self._origin = origin
-        self._pace = pace
-        self._most_listeners = most_listeners
-        self._listeners = 0
+        self._limits = limits
+        self.listeners = 0
         self._closing = asyncio.Event()
 
     @property
@@ -76,16 +84,16 @@ class Streams:
 
             HTTPServiceUnavailable: if there are too many listeners.
         """
-        if self._listeners >= self._most_listeners:
+        if self.listeners >= self._limits.listeners:
             raise web.HTTPServiceUnavailable(reason="too many people look at this page; it is shown, but not live")
-        self._listeners += 1
+        self.listeners += 1
         try:
             return await self._tell(request, news)
         finally:
-            self._listeners -= 1
+            self.listeners -= 1
 
     async def _tell(self, request: web.Request, news: News) -> web.StreamResponse:
-        async with sse_response(request, headers=HEADERS, send_timeout=SEND_SECONDS) as response:
+        async with sse_response(request, headers=HEADERS, send_timeout=self._limits.send) as response:
             with contextlib.suppress(ConnectionResetError, TimeoutError):
                 seen = await self._begin(response, request.query.get("since", ""))
                 async for revision in self._revisions():
@@ -107,7 +115,7 @@ class Streams:
         while not self._closing.is_set():
             seen = self._board.revision
             yield seen
-            await self._wait(asyncio.Event().wait(), self._pace)
+            await self._wait(asyncio.Event().wait(), self._limits.pace)
             await self._wait(self._board.news(seen), TICK_SECONDS)
 
     async def _wait(self, what: Awaitable[object], seconds: float) -> None:

@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 from canary_operator.engine.answering import Answer, Query
 from canary_operator.settings import Web
 from canary_operator.web import Board, Health, Page, serve
-from canary_operator.web.streams import Streams
+from canary_operator.web.streams import Limits, Streams
 from tests.e2e.stage import free_port
 from tests.web.town import Town
 
@@ -69,7 +69,7 @@ class Stand:
     async def _serve(self, ready: threading.Event) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         sources = dataclasses.replace(self.town.sources, clock=time.time)
-        streams = Streams(self.town.board, f"run-{time.monotonic_ns()}", pace=PACE_SECONDS)
+        streams = Streams(self.town.board, f"run-{time.monotonic_ns()}", Limits(pace=PACE_SECONDS))
         page = Page(sources, None, streams)
         settings = Web(host="127.0.0.1", port=self.port, page=True)
         async with serve(settings, Health(list, lambda: True), CollectorRegistry(), _nobody_asks, page):

@@ -12,7 +12,7 @@ from canary_operator.errors import ClusterUnavailable
 from canary_operator.model.rollout import RolloutRef
 from canary_operator.web import Health, Page
 from canary_operator.web.server import _app
-from canary_operator.web.streams import Streams
+from canary_operator.web.streams import Limits, Streams
 from canary_operator.web.verdict import Door
 from tests.web import town as made_up
 from tests.web.town import Town, a_record, an_evidence, ended, held, promoting, regressing
@@ -62,9 +62,9 @@ def town():
 
 
 @contextlib.asynccontextmanager
-async def served(town, **streams):
+async def served(town, **limits):
     app = _app(Health(alive=list, ready=lambda: True), CollectorRegistry(), Door(None, lambda _: None))
-    town.streams = Streams(town.board, "me", **{"pace": 0.0, **streams})
+    town.streams = Streams(town.board, "me", Limits(**{"pace": 0.0, **limits}))
     Page(town.sources, None, town.streams).add_to(app)
     async with TestClient(TestServer(app)) as client:
         yield client
@@ -200,14 +200,14 @@ async def test_a_gate_that_is_deleted_is_said_to_be_gone(town):
 
 
 async def test_one_listener_too_many_is_refused(town):
-    async with served(town, most_listeners=1) as client, listening(client, "/live"):
+    async with served(town, listeners=1) as client, listening(client, "/live"):
         response = await client.get("/live", headers={"Accept": "text/event-stream"})
 
         assert response.status == 503
 
 
 async def test_who_leaves_makes_room(town):
-    async with served(town, most_listeners=1) as client:
+    async with served(town, listeners=1) as client:
         async with listening(client, "/live") as ear:
             await ear.event()
         for _ in range(100):
@@ -233,3 +233,17 @@ async def test_a_gate_that_is_not_there_has_no_stream(town):
         response = await client.get("/live/shop/nobody", headers={"Accept": "text/event-stream"})
 
         assert response.status == 404
+
+
+async def test_one_who_reads_nothing_is_let_go_and_others_are_told_meanwhile(town):
+    async with served(town, send=0.1) as client, asyncio.timeout(60):
+        _, writer = await asyncio.open_connection("127.0.0.1", client.port, limit=1)
+        writer.write(b"GET /live HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n")
+        async with listening(client, "/live", town.streams.position) as other:
+            while town.streams.listeners < 2:
+                await asyncio.sleep(0)
+            while town.streams.listeners == 2:
+                message = "x" * 100_000 + str(town.board.revision)
+                town.gate(API, held(API, message=message))
+                assert message in await other.until("rows")
+        writer.close()

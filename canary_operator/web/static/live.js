@@ -117,7 +117,7 @@ export async function renew(selector) {
 // Put new HTML in the place of an element, and keep what did not change: focus, open details, pictures.
 export async function morph(element, html) {
   await htmx.swap({ sourceElement: element, target: element, text: html, swap: "outerMorph" });
-  tell(document);
+  tell(element);
 }
 
 // The clock of the operator, not of the reader: how far it is ahead of this one, ms.
@@ -130,7 +130,9 @@ export function tell(within) {
   for (const time of within.querySelectorAll("time[datetime]")) {
     const seconds = Math.round((Date.parse(time.dateTime) - Date.now() - ahead) / 1000);
     const [unit, size] = UNITS.find(([, size]) => Math.abs(seconds) >= size) ?? UNITS[3];
-    time.dataset.ago = words.format(Math.trunc(seconds / size), unit);
+    const said = words.format(Math.trunc(seconds / size), unit);
+    // A thousand attributes that are written without a change are a thousand styles to compute.
+    if (time.dataset.ago !== said) time.dataset.ago = said;
   }
 }
 
