@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from lab.programs import cache
 from observability import dashboard
 from tests.e2e import telemetryproxy
-from tests.e2e.scenes import WITH_POLICY
+from tests.e2e.scenes import WITH_POLICY, timed
 from tests.e2e.stage import Operator, Stage, free_port
 from tests.e2e.telemetryproxy import TelemetryProxy
 from tests.telemetry.test_tracing import VERBS, Receiver
@@ -27,8 +27,9 @@ POLICY = {
     "objectives": [{"name": "availability", "objective": "95", "indicator": {"ratio": RATIO}}],
     "timing": {"warmUp": "0s", "settle": "0s"},
 }
-TWO_PAUSES = ({"setWeight": 50}, {"pause": {"duration": "5s"}}, {"setWeight": 75}, {"pause": {}})
-SECRET_URL = "http://127.0.0.1:9/hooks/T0P-s3cret"
+SECRET_PATH = "/hooks/T0P-s3cret"
+# Two at a time would each write the other's job out of Prometheus' configuration.
+one_at_a_time = pytest.mark.xdist_group("scraped operators")
 QUESTIONS = [query.promql for _, panels in dashboard.ROWS for panel in panels for query in panel.queries]
 
 
@@ -45,24 +46,26 @@ def gauge(operator: Operator, name: str, **labels: str) -> float | None:
 
 
 def gated(stage: Stage) -> None:
-    """A Rollout with two pauses, judged by an objective and by a template."""
+    """A Rollout with a pause that is judged by an objective, which takes a minute at least, and by a template."""
     stage.template()
     stage.policy(**POLICY)
-    stage.rollout(annotations=WITH_POLICY, steps=TWO_PAUSES)
+    stage.rollout(annotations=WITH_POLICY, steps=timed("5s"))
 
 
 @pytest.fixture
 def scraped(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Iterator[Operator]:
-    """An operator that the lab's Prometheus scrapes, and that notifies somebody who is away."""
+    """An operator that the lab's Prometheus scrapes, and that notifies somebody who wants to know nothing of it."""
     slack = stage.folder / "slack-url"
-    slack.write_text(SECRET_URL)
+    slack.write_text(stage.lab.prometheus_url + SECRET_PATH)
     monkeypatch.setenv(
-        "CANARY_OPERATOR_NOTIFICATIONS", json.dumps([{"name": "away", "slack": {"urlFile": str(slack)}}])
+        "CANARY_OPERATOR_NOTIFICATIONS", json.dumps([{"name": "refusing", "slack": {"urlFile": str(slack)}}])
     )
     port = free_port()
     stage.lab.prometheus.add_job(f"operator-{stage.namespace}", f"127.0.0.1:{port}")
-    yield stage.operator(web={"port": port})
-    stage.lab.prometheus.remove_job(f"operator-{stage.namespace}")
+    try:
+        yield stage.operator(web={"port": port})
+    finally:
+        stage.lab.prometheus.remove_job(f"operator-{stage.namespace}")
 
 
 def rendered(stage: Stage, promql: str) -> str:
@@ -84,13 +87,14 @@ def answers(stage: Stage, promql: str, since: float) -> list[dict[str, Any]]:
     return [one for one in series if any(value != "NaN" for _, value in one["values"])]
 
 
+@one_at_a_time
 def test_every_question_of_the_dashboard_has_an_answer_while_a_release_is_gated(
     stage: Stage, scraped: Operator
 ) -> None:
     since = time.time()
     gated(stage)
     stage.release()
-    stage.until(stage.is_promoted, "the promotion", timeout=300)
+    stage.until(stage.is_promoted, "the promotion", timeout=180)
 
     for promql in [*QUESTIONS, dashboard.DECISIONS]:
         stage.until(lambda asked=promql: answers(stage, asked, since), f"an answer to {promql}", timeout=30)
@@ -98,6 +102,7 @@ def test_every_question_of_the_dashboard_has_an_answer_while_a_release_is_gated(
     assert {("web", "Promote")} <= {(one["metric"]["rollout"], one["metric"]["verdict"]) for one in ours}
 
 
+@one_at_a_time
 def test_the_reader_may_choose_the_namespace_and_the_rollout(stage: Stage, scraped: Operator) -> None:
     gated(stage)
 
@@ -132,12 +137,13 @@ def test_the_series_of_a_rollout_go_with_it(stage: Stage) -> None:
     )
 
 
+@one_at_a_time
 def test_what_an_operator_says_of_a_release_is_whole_well_formed_and_has_no_secret(
     stage: Stage, scraped: Operator
 ) -> None:
     gated(stage)
     stage.release()
-    stage.until(stage.is_promoted, "the promotion", timeout=300)
+    stage.until(stage.is_promoted, "the promotion", timeout=180)
     stage.until(lambda: lines(scraped, "notification_lost"), "the lost notification")
 
     told = [(line["verdict"], line["reason"], line["message"]) for line in lines(scraped, "verdict")]
