@@ -4,10 +4,9 @@ Law: plain constructors, no judgement. What runs beside what is written here and
 """
 
 import asyncio
-import contextlib
 import functools
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -24,8 +23,7 @@ from canary_operator.cluster.snapshot import Reader
 from canary_operator.cluster.store import Store
 from canary_operator.engine import answering
 from canary_operator.engine.answering import Answer, Query
-from canary_operator.errors import ClusterError, ClusterRefused
-from canary_operator.handlers import Watcher
+from canary_operator.following import Following
 from canary_operator.model.policy import Mode
 from canary_operator.model.rollout import RolloutRef
 from canary_operator.notifications import Notifier
@@ -34,7 +32,7 @@ from canary_operator.reconcile import World
 from canary_operator.settings import Settings
 from canary_operator.telemetry import Telemetry, VerdictLog, tracing
 from canary_operator.telemetry.tracing import Look, Traces
-from canary_operator.telemetry.vitals import Signs, Vitals
+from canary_operator.telemetry.vitals import Signs
 from canary_operator.web import Board, Health, Page, Sight, Sources, Trail, serve
 
 log = structlog.get_logger()
@@ -42,11 +40,6 @@ log = structlog.get_logger()
 # Many Rollouts wait for Prometheus at the same time, and those that ask together are asked for in one request; what
 # they cost while waiting is a coroutine.
 WORKERS = 256
-# The watch misses objects that were deleted while it was interrupted; a listing finds them.
-RESYNC_SECONDS = 300.0
-_RESYNC_RETRY_SECONDS = 5.0
-# All kinds begin anew at about the same time: one listing for all of them.
-_RELIST_SECONDS = 1.0
 SHUTDOWN_SECONDS = 4.0
 # Whoever stops the operator waits for it; whoever asked for one pass wants to be told what came of it.
 _LAST_WORDS_SECONDS = 0.4
@@ -68,7 +61,6 @@ class Operator:
 
     def __init__(self, settings: Settings, namespaces: Collection[str]) -> None:
         self.settings = settings
-        self._namespaces = tuple(namespaces)
         self.telemetry = Telemetry()
         self._store = Store(Mode(settings.mode))
         self._api = Api(load_credentials(), observe=self.telemetry.requested)
@@ -100,31 +92,23 @@ class Operator:
         self._cycle = _cycle(self._world, self._traces)
         self._agenda = Agenda(self._look, clock=time.time, workers=WORKERS)
         self.telemetry.late_by(self._agenda.lag)
-        self._unreadable: set[Resource] = set()
-        self._vitals = Vitals(time.monotonic())
-        self._watcher: Watcher | None = None
+        self._following = Following(self._store, self._api, self.telemetry, namespaces, self)
         self._tasks: tuple[asyncio.Task[None], ...] = ()
-        self._relisted = asyncio.Event()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Watch, judge and act until ``stop`` is set; then finish what is under way within 5 s."""
-        health = Health(alive=self._complaints, ready=self._is_ready)
+        health = Health(alive=self._complaints, ready=self._following.is_ready)
         async with serve(self.settings.web, health, self.telemetry.registry, self._answer, self._page()):
-            # Nothing is judged before everything is known: a template that is not listed yet is not missing.
-            await _first_of(stop, self._resync_until_done())
-            watcher = self._watcher = Watcher(self._readable(), self._namespaces, self._from_thread())
-            for resource in self._readable():
-                self.telemetry.watches(resource.plural, functools.partial(watcher.hears, resource))
-            watcher.start()
+            await _first_of(stop, self._following.begin())
             agenda = asyncio.create_task(self._agenda.run(), name="agenda")
-            resync = asyncio.create_task(self._resync_for_ever(), name="listing of everything")
-            self._tasks = (agenda, resync)
+            listing = asyncio.create_task(self._following.run(), name="listing of everything")
+            self._tasks = (agenda, listing)
             await stop.wait()
-            await self._shut_down(watcher, agenda, resync)
+            await self._shut_down(agenda, listing)
 
     async def once(self) -> int:
         """Look at every Rollout once. Returns how many looks failed."""
-        await self._resync()
+        await self._following.list_once()
         refs = list(self._store.rollouts())
         results = await asyncio.gather(*(self._settle(ref) for ref in refs), return_exceptions=True)
         failures = [(ref, result) for ref, result in zip(refs, results, strict=True) if result is not None]
@@ -172,101 +156,35 @@ class Operator:
         self.telemetry.looks.labels("ok").inc()
         return again
 
-    def _from_thread(self) -> Any:
-        loop = asyncio.get_running_loop()
-
-        def on_event(resource: Resource, kind: str | None, body: Mapping[str, Any]) -> None:
-            loop.call_soon_threadsafe(self._on_event, resource, kind, body)
-
-        return on_event
-
-    def _on_event(self, resource: Resource, kind: str | None, body: Mapping[str, Any]) -> None:
-        affected = self._store.affected(resource, body)
-        changed = self._store.remove(resource, body) if kind == "DELETED" else self._store.put(resource, body)
-        if kind is None:
-            # The watch has begun anew: what was deleted before is not told.
-            self._relisted.set()
-        if changed:
-            for ref in affected | self._store.affected(resource, body):
-                self._look_again(ref)
-        if self._board is not None and resource in _SHOWN:
-            self._show(self._board, kind, body)
-
-    def _show(self, board: Board, kind: str | None, body: Mapping[str, Any]) -> None:
-        """Tell the page that a gate may look different now."""
-        ref = RolloutRef(body["metadata"]["namespace"], body["metadata"]["name"])
-        if kind == "DELETED":
-            board.forget(ref)
-        elif self._store.gate(ref) is not None:
-            board.notice(ref)
-
-    async def _resync_until_done(self) -> None:
-        while True:
-            try:
-                return await self._resync()
-            except ClusterError as error:
-                self._vitals.tried(time.monotonic())
-                log.warning("resync_failed", error=type(error).__name__, message=str(error))
-                await asyncio.sleep(_RESYNC_RETRY_SECONDS)
-
-    async def _resync_for_ever(self) -> None:
-        while True:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(RESYNC_SECONDS):
-                    await self._relisted.wait()
-                await asyncio.sleep(_RELIST_SECONDS)
-            self._relisted.clear()
-            await self._resync_until_done()
-
-    async def _resync(self) -> None:
-        """List every kind and tell apart what the watch has missed."""
-        for resource in sorted(kinds.WATCHED, key=lambda kind: kind is kinds.ROLLOUTS):
-            for namespace in self._namespaces if resource.namespaced and self._namespaces else (None,):
-                await self._resync_kind(resource, namespace)
-        self._vitals.listed(time.monotonic())
-        self.telemetry.listed.set_to_current_time()
-
-    async def _resync_kind(self, resource: Resource, namespace: str | None) -> None:
-        try:
-            listing = await self._api.list_watched(resource, namespace)
-        except ClusterRefused as error:
-            if resource is not kinds.CLUSTER_ANALYSIS_TEMPLATES:
-                raise
-            # An operator of single namespaces may have no right to read cluster-wide templates.
-            if resource not in self._unreadable:
-                log.warning("cluster_templates_unreadable", message=str(error))
-            self._unreadable.add(resource)
-            return
-        for ref in self._store.resync(resource, listing.items, listing.resource_version, namespace).affected:
-            self._look_again(ref)
-
-    def _look_again(self, ref: RolloutRef) -> None:
+    def concerns(self, ref: RolloutRef) -> None:
+        """Look at a Rollout soon: something that it depends on has changed."""
         self._agenda.mark(ref)
         self._reader.notice(ref)
 
-    def _readable(self) -> Sequence[Resource]:
-        return [resource for resource in kinds.WATCHED if resource not in self._unreadable]
+    def saw(self, resource: Resource, kind: str | None, body: Mapping[str, Any]) -> None:
+        """Tell the page that a gate may look different now."""
+        if self._board is None or resource not in _SHOWN:
+            return
+        ref = RolloutRef(body["metadata"]["namespace"], body["metadata"]["name"])
+        if kind == "DELETED":
+            self._board.forget(ref)
+        elif self._store.gate(ref) is not None:
+            self._board.notice(ref)
 
     def _complaints(self) -> list[str]:
         ended = [task.get_name() for task in self._tasks if task.done()]
-        signs = Signs(ended, self._deaf(), self._agenda.longest_look())
-        return self._vitals.complaints(signs, time.monotonic())
+        signs = Signs(ended, self._following.deaf(), self._agenda.longest_look())
+        return self._following.vitals.complaints(signs, time.monotonic())
 
-    def _is_ready(self) -> bool:
-        return self._watcher is not None and self._vitals.is_ready(self._deaf())
-
-    def _deaf(self) -> list[str]:
-        return [] if self._watcher is None else self._watcher.deaf()
-
-    async def _shut_down(self, watcher: Watcher, agenda: asyncio.Task[None], resync: asyncio.Task[None]) -> None:
+    async def _shut_down(self, agenda: asyncio.Task[None], listing: asyncio.Task[None]) -> None:
         log.info("stopping")
         self._agenda.stop()
-        resync.cancel()
+        listing.cancel()
         # What is cut off here is told from the Rollout by whoever comes next: its intention is written down.
         await asyncio.wait([agenda], timeout=SHUTDOWN_SECONDS)
         agenda.cancel()
         await self._notifier.close(_LAST_WORDS_SECONDS)
-        watcher.stop(timeout=0.5)
+        self._following.stop()
         self._end_traces(_LAST_SPANS_SECONDS)
 
     def _end_traces(self, seconds: float) -> None:
