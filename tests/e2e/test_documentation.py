@@ -165,8 +165,17 @@ def onlooker(person: Person) -> None:
     person.types()
 
 
+def doorkeeper(person: Person) -> None:
+    """docs/admission.md: one's own name, and the glass is broken."""
+    person.kubectl("apply", "--server-side", "-k", str(ROOT / "manifests"))
+    assert re.search(r"Username +admin\n", person.types())
+    person.types()
+    assert "overrides" not in person.kubectl("get", "validatingadmissionpolicybindings", "-o", "name")
+
+
 SESSIONS: dict[str, Callable[[Person], None]] = {
     "README.md": newcomer,
+    "docs/admission.md": doorkeeper,
     "docs/installing.md": installer,
     "docs/native-analysis.md": native,
     "docs/notifications.md": notified,
