@@ -60,9 +60,11 @@ class Board:
     def forget(self, ref: RolloutRef) -> None:
         """Forget a Rollout, or a gate, that is gone; one that nobody has heard of stays unheard of."""
         self._courses.pop(ref, None)
-        if self._changed.pop(ref, None) is None:
+        if self._changed.pop(ref, None) is None and ref not in self._gone:
             return
+        # A Rollout goes first and its gate a moment later: both are news.
         self._gone[ref] = self._tick()
+        self._gone.move_to_end(ref)
         if len(self._gone) > _REMEMBERED_DELETES:
             _, self._forgotten_before = self._gone.popitem(last=False)
 

@@ -4,9 +4,13 @@ import asyncio
 
 import pytest
 
+from canary_operator.cluster import kinds
 from canary_operator.model.gate import GateStatus
 from canary_operator.model.rollout import RolloutRef
+from canary_operator.web.assets import load_assets
 from canary_operator.web.board import Board, release_of
+from canary_operator.web.drawing import Drawing
+from canary_operator.web.rows import Rows
 from tests.web import town as made_up
 from tests.web.town import Town, a_record, an_evidence, held, judged
 
@@ -95,6 +99,18 @@ def test_a_gate_that_is_gone_is_news_and_its_course_is_forgotten(town):
 
     assert town.board.heard_since(before) == [API]
     assert town.board.course(API, status) == {}
+
+
+async def test_a_gate_that_goes_after_its_rollout_leaves_the_table_then(town):
+    rows = Rows(town.sources.sight, town.board, Drawing(load_assets()))
+    town.store.remove(kinds.ROLLOUTS, made_up.body_of(API, kinds.ROLLOUTS))
+    town.board.forget(API)
+    assert [row.said.message for row in await rows.all()] == ["the Rollout is gone"]
+
+    town.store.remove(kinds.CANARY_GATES, made_up.body_of(API, kinds.CANARY_GATES))
+    town.board.forget(API)
+
+    assert await rows.all() == []
 
 
 def test_a_rollout_that_never_had_a_gate_is_no_news_when_it_goes():

@@ -79,9 +79,7 @@ class Town:
     def delete(self, ref: RolloutRef) -> None:
         """Delete a Rollout and its gate."""
         for kind in (kinds.ROLLOUTS, kinds.CANARY_GATES):
-            self.store.remove(
-                kind, {"metadata": {"name": ref.name, "namespace": ref.namespace, "uid": uid_of(ref, kind)}}
-            )
+            self.store.remove(kind, body_of(ref, kind))
         self.board.forget(ref)
 
     def _put(self, kind: Any, ref: RolloutRef, body: Body) -> None:
@@ -93,6 +91,11 @@ class Town:
 
 def uid_of(ref: RolloutRef, kind: Any = kinds.ROLLOUTS) -> str:
     return f"{kind.plural}-{ref}"
+
+
+def body_of(ref: RolloutRef, kind: Any) -> Body:
+    """What the watch tells of an object that is deleted, as far as anybody reads it."""
+    return {"metadata": {"name": ref.name, "namespace": ref.namespace, "uid": uid_of(ref, kind)}}
 
 
 def at(seconds: float) -> str:
