@@ -241,7 +241,8 @@ async def test_one_who_reads_nothing_is_let_go_and_others_are_told_meanwhile(tow
         writer.write(b"GET /live HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n")
         async with listening(client, "/live", town.streams.position) as other:
             while town.streams.listeners < 2:
-                await asyncio.sleep(0)
+                town.gate(API, held(API, message=f"news {town.board.revision}"))
+                await other.until("rows")
             while town.streams.listeners == 2:
                 message = "x" * 100_000 + str(town.board.revision)
                 town.gate(API, held(API, message=message))
