@@ -29,7 +29,7 @@ async def operator(monkeypatch):
 
 async def test_an_operator_that_has_just_been_started_is_alive_and_not_ready(operator):
     assert operator._complaints() == []
-    assert not operator._is_ready()
+    assert not operator._following.is_ready()
 
 
 async def test_the_agenda_and_the_listing_are_missed_when_they_have_ended(operator):
