@@ -5,6 +5,7 @@ pays is time of the processor, what a reader waits is time of the clock.
 """
 
 import asyncio
+import functools
 import gzip
 import os
 import platform
@@ -66,7 +67,8 @@ def main() -> None:
     with chromium() as browser:
         _show([_reader(browser, size) for size in SIZES])
         print(f"\nChromium {browser.version}")
-    print(f"\nmemory of one evidence with a full course of {MOST_POINTS} points: {_memory() / 1024:.1f} KB")
+    print(f"\nmemory of one evidence with a full course of {MOST_POINTS} points: {_taken(_course) / 1024:.1f} KB")
+    print(f"memory of one gate in the table: {_taken(_table) / SIZES[0] / 1024:.1f} KB")
 
 
 def _show(columns: list[dict[str, str]]) -> None:
@@ -88,6 +90,7 @@ def _median(work: Callable[[], float]) -> float:
     return statistics.median(work() for _ in range(TIMES))
 
 
+@functools.cache
 def _town(size: int) -> Town:
     town = Town(time.time())
     populate(town, size, SEED)
@@ -229,16 +232,29 @@ def _filter_ms(page: Page) -> float:
 # Memory.
 
 
-def _memory() -> float:
+def _taken(work: Callable[[], object]) -> float:
+    """Bytes that are there as long as what the work returns."""
+    work()
     tracemalloc.start()
     before, _ = tracemalloc.get_traced_memory()
+    kept = work()
+    after, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept is not None
+    return after - before
+
+
+def _course() -> Series:
     series = Series()
     for number in range(MOST_POINTS):
         series.add(Point(float(number), 0.1, 0.2))
-    after, _ = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert len(series) == MOST_POINTS
-    return after - before
+    return series
+
+
+def _table() -> Rows:
+    rows = _rows(_town(SIZES[0]))
+    asyncio.run(_drawn(rows))
+    return rows
 
 
 if __name__ == "__main__":
