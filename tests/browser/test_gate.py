@@ -1,5 +1,7 @@
 """One gate as a person sees it: its course, its records, and what changes while one looks."""
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 
@@ -89,6 +91,7 @@ def test_the_records_are_read_on_the_page_and_the_older_ones_too(visit, judged):
 
     page.get_by_role("link", name="Read the records of this Rollout").click()
     expect(page.locator("#decisions li").first).to_contain_text("Number 120")
+    expect(page.locator("#decisions time").first).to_have_attribute("data-ago", re.compile("ago$"))
     page.get_by_role("link", name="Older decisions").click()
     expect(page.locator("#decisions li").first).to_contain_text("Number 70")
 

@@ -1,12 +1,15 @@
 // One gate: what it says, and its course as a picture.
 
-import { Stream, announce, morph, renew } from "./live.js";
+import { Stream, announce, morph, renew, tell } from "./live.js";
 import { draw } from "./chart.js";
 
 const gate = () => document.getElementById("gate");
 const path = gate().dataset.path;
 const root = new URL("../../", location.href);
 let course = {};
+
+// Records that were asked for have times too.
+document.addEventListener("htmx:after:swap", () => tell(document.getElementById("decisions")));
 
 const word = () => document.querySelector("#gate .head .word").textContent.trim();
 

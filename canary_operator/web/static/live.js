@@ -14,6 +14,7 @@ export class Stream {
   #wait = FIRST_WAIT_MS;
   #retry = 0;
   #silence = 0;
+  #heard = Date.now();
   #done = false;
 
   // address: says where to listen, without the position; position: where the page was drawn;
@@ -54,6 +55,7 @@ export class Stream {
 
   #hear(event, hear) {
     this.#wait = FIRST_WAIT_MS;
+    this.#heard = Date.now();
     if (event.lastEventId) this.#position = event.lastEventId;
     this.#listen();
     say("live", "Live");
@@ -67,7 +69,7 @@ export class Stream {
 
   #lose() {
     this.#close();
-    lost();
+    lost(this.#heard);
     this.#retry = setTimeout(() => this.#open(), this.#wait);
     this.#wait = Math.min(2 * this.#wait, LONGEST_WAIT_MS);
   }
@@ -87,14 +89,15 @@ function say(state, text) {
   live.textContent = text;
 }
 
-function lost() {
-  const now = new Date(Date.now() + ahead).toISOString();
-  say("lost", "Not live since ");
+// heard: when the operator said something last, by the clock of this browser.
+function lost(heard) {
   const live = document.getElementById("live");
-  if (live.firstElementChild) return;
+  if (live.dataset.state === "lost") return;
+  say("lost", "Not live since ");
+  const at = new Date(heard + ahead).toISOString();
   const time = document.createElement("time");
-  time.dateTime = `${now.slice(0, 19)}Z`;
-  time.textContent = `${now.slice(11, 19)} UTC`;
+  time.dateTime = `${at.slice(0, 19)}Z`;
+  time.textContent = `${at.slice(11, 19)} UTC`;
   live.append(time);
   tell(live);
 }
