@@ -21,7 +21,7 @@ from lab.cluster import Lab
 from lab.programs import cache
 from lab.starting import start
 from lab.waiting import until
-from tests.docs.commands import PAGES, ROOT, blocks
+from tests.docs.commands import PAGES, ROOT, blocks, mentioned
 from tests.e2e.kubelet import pod_of
 from tests.e2e.stage import Operator
 
@@ -35,6 +35,10 @@ EXCUSED = {
     "docker build -t REGISTRY/canary-operator:0.1.0 .": "no engine: tests/packaging runs the steps of the Dockerfile",
     "kubectl port-forward -n canary-operator deployment/canary-operator 8080": "no kubelet: test_page.py opens it",
 }
+
+# What sentences and runbooks tell people to ask, with names in capitals. `kubectl logs` needs a kubelet.
+ASKING = re.compile(r"kubectl (get|describe|explain|auth) \S+ \S+|kubectl explain \S+")
+QUESTIONS = sorted({command for page in PAGES for command in mentioned(page) if ASKING.match(command)})
 
 
 @dataclass
@@ -55,6 +59,10 @@ class Person:
         block = blocks(ROOT / self.page)[self.read]
         self.read += 1
         script = "\n".join(line for line in block.script.splitlines() if _command(line) not in EXCUSED)
+        return self.runs(script, f"{self.page}:{block.line}")
+
+    def runs(self, script: str, place: str) -> str:
+        """Run commands in the checkout; all must succeed. Returns what was printed."""
         ended = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", script],
             cwd=self.checkout,
@@ -64,7 +72,7 @@ class Person:
             text=True,
             timeout=240,
         )
-        assert ended.returncode == 0, f"{self.page}:{block.line}\n{script}\n{ended.stdout}\n{ended.stderr}"
+        assert ended.returncode == 0, f"{place}\n{script}\n{ended.stdout}\n{ended.stderr}"
         return ended.stdout
 
     def environment(self) -> dict[str, str]:
@@ -117,6 +125,9 @@ def newcomer(person: Person) -> None:
         person.lab.argo("set", "image", "api-service", f"api={image}", namespace=PRODUCTION)
         until(lambda: verdict(person) == "Abort", "the abort", timeout=120)
         assert person.lab.get("rollout", "api-service", namespace=PRODUCTION)["status"]["abort"] is True
+        for command in QUESTIONS:
+            asked = command.replace("NAMESPACE", PRODUCTION).replace("NAME", "api-service")
+            assert person.runs(asked, "in a sentence").strip(), f"{asked} shows nothing"
 
 
 def installer(person: Person) -> None:
