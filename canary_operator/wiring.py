@@ -18,15 +18,12 @@ from canary_operator.cluster import kinds
 from canary_operator.cluster.api import Api
 from canary_operator.cluster.credentials import load_credentials
 from canary_operator.cluster.kinds import Resource
-from canary_operator.cluster.lease import Fence, Leadership, claim_of, seconds
 from canary_operator.cluster.scribe import Scribe
 from canary_operator.cluster.snapshot import Reader
 from canary_operator.cluster.store import Store
-from canary_operator.cluster.transport import no_fence
 from canary_operator.engine import answering
 from canary_operator.engine.answering import Answer, Query
 from canary_operator.following import Following
-from canary_operator.model import durations
 from canary_operator.model.policy import Mode
 from canary_operator.model.rollout import RolloutRef
 from canary_operator.notifications import Notifier
@@ -66,14 +63,7 @@ class Operator:
         self.settings = settings
         self.telemetry = Telemetry()
         self._store = Store(Mode(settings.mode))
-        fence = Fence(settings.lease.duration, seconds) if settings.lease.enabled else None
-        passes = no_fence if fence is None else fence.seconds_for
-        self._api = Api(load_credentials(), observe=self.telemetry.requested, fence=passes)
-        self._leadership = None
-        if fence is not None:
-            self._leadership = Leadership(self._api, claim_of(settings.lease, namespaces), fence, _stamp)
-        self._fence = fence
-        self.telemetry.leads(self._may_write)
+        self._api = Api(load_credentials(), observe=self.telemetry.requested)
         self._providers = Providers(settings.providers, observe=self.telemetry.asked)
         for provider in settings.providers:
             self.telemetry.expect(provider.name)
@@ -100,8 +90,8 @@ class Operator:
         )
         self._traces = tracing.begin(settings.tracing)
         self._cycle = _cycle(self._world, self._traces)
-        self._agenda = self._new_agenda()
-        self.telemetry.late_by(self._lag)
+        self._agenda = Agenda(self._look, clock=time.time, workers=WORKERS)
+        self.telemetry.late_by(self._agenda.lag)
         self._following = Following(self._store, self._api, self.telemetry, namespaces, self)
         self._tasks: tuple[asyncio.Task[None], ...] = ()
 
@@ -110,79 +100,21 @@ class Operator:
         health = Health(alive=self._complaints, ready=self._following.is_ready)
         async with serve(self.settings.web, health, self.telemetry.registry, self._answer, self._page()):
             await _first_of(stop, self._following.begin())
-            judging = asyncio.create_task(self._judge_while_leading(stop), name="judging")
+            agenda = asyncio.create_task(self._agenda.run(), name="agenda")
             listing = asyncio.create_task(self._following.run(), name="listing of everything")
-            self._tasks = (judging, listing)
+            self._tasks = (agenda, listing)
             await stop.wait()
-            await self._shut_down(judging, listing)
-
-    async def _judge_while_leading(self, stop: asyncio.Event) -> None:
-        if self._leadership is None:
-            await self._judge(stop)
-        else:
-            await self._leadership.serve(self._judge_anew, stop)
-
-    async def _judge_anew(self, over: asyncio.Event) -> None:
-        """Judge after another replica may have: what it has written counts, not what was known here."""
-        await _first_of(over, self._following.list_until_done())
-        self._agenda = self._new_agenda()
-        self._world.last_words.clear()
-        for ref in self._store.rollouts():
-            self._agenda.mark(ref)
-        await self._judge(over)
-        # What gates say is the next holder's to tell.
-        for ref in self._store.rollouts():
-            self.telemetry.forget(ref)
-
-    async def _judge(self, over: asyncio.Event) -> None:
-        """Look at what is due until ``over``, and finish what is under way."""
-        agenda = self._agenda
-        looking = asyncio.create_task(agenda.run())
-        await _first_of(over, asyncio.shield(looking))
-        agenda.stop()
-        # What is cut off here is told from the Rollout by whoever comes next: its intention is written down.
-        await asyncio.wait([looking], timeout=SHUTDOWN_SECONDS)
-        looking.cancel()
-
-    def _may_write(self) -> bool:
-        return self._fence is None or self._fence.is_open
-
-    def _lag(self) -> float:
-        # Whoever waits for the Lease is not late.
-        return self._agenda.lag() if self._may_write() else 0.0
-
-    def _new_agenda(self) -> Agenda:
-        return Agenda(self._look, clock=time.time, workers=WORKERS)
+            await self._shut_down(agenda, listing)
 
     async def once(self) -> int:
-        """Look at every Rollout once. Returns how many looks failed.
-
-        Raises:
-
-            OperatorError: if another replica holds the Lease.
-        """
-        failed, done = 0, asyncio.Event()
-
-        async def term(_: asyncio.Event) -> None:
-            nonlocal failed
-            failed = await self._pass()
-            done.set()
-
-        if self._leadership is None:
-            await term(done)
-        else:
-            await self._leadership.hold()
-            await self._leadership.serve(term, done)
-        await self.close()
-        return failed
-
-    async def _pass(self) -> int:
+        """Look at every Rollout once. Returns how many looks failed."""
         await self._following.list_once()
         refs = list(self._store.rollouts())
         results = await asyncio.gather(*(self._settle(ref) for ref in refs), return_exceptions=True)
         failures = [(ref, result) for ref, result in zip(refs, results, strict=True) if result is not None]
         for ref, failure in failures:
             log.error("look_failed", rollout=str(ref), error=type(failure).__name__, message=str(failure)[:500])
+        await self.close()
         return len(failures)
 
     async def close(self) -> None:
@@ -244,10 +176,13 @@ class Operator:
         signs = Signs(ended, self._following.deaf(), self._agenda.longest_look())
         return self._following.vitals.complaints(signs, time.monotonic())
 
-    async def _shut_down(self, judging: asyncio.Task[None], listing: asyncio.Task[None]) -> None:
+    async def _shut_down(self, agenda: asyncio.Task[None], listing: asyncio.Task[None]) -> None:
         log.info("stopping")
+        self._agenda.stop()
         listing.cancel()
-        await asyncio.wait([judging])
+        # What is cut off here is told from the Rollout by whoever comes next: its intention is written down.
+        await asyncio.wait([agenda], timeout=SHUTDOWN_SECONDS)
+        agenda.cancel()
         await self._notifier.close(_LAST_WORDS_SECONDS)
         self._following.stop()
         self._end_traces(_LAST_SPANS_SECONDS)
@@ -255,10 +190,6 @@ class Operator:
     def _end_traces(self, seconds: float) -> None:
         if self._traces is not None:
             self._traces.close(seconds)
-
-
-def _stamp() -> str:
-    return durations.format_micro_time(time.time())
 
 
 def _cycle(world: World, traces: Traces | None) -> Look:

@@ -7,7 +7,6 @@ Law: every request is a row of calls.py. Nothing is judged here and nothing is r
 """
 
 import enum
-import math
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,18 +22,15 @@ from canary_operator.cluster.transport import (
     JSON,
     JSON_PATCH,
     MERGE_PATCH,
-    Fence,
     Limits,
     Observe,
     Reply,
     Transport,
-    no_fence,
     observe_nothing,
 )
 from canary_operator.errors import ClusterRefused, ClusterUnavailable
 from canary_operator.model.decision import Applied, Outcome
 from canary_operator.model.gate import GateStatus
-from canary_operator.model.lease import LeaseRecord
 from canary_operator.model.pods import POD_HASH_LABEL
 from canary_operator.model.rollout import Body, RolloutRef
 
@@ -85,13 +81,9 @@ class Api:
     """
 
     def __init__(
-        self,
-        configuration: Configuration,
-        limits: Limits = DEFAULT_LIMITS,
-        observe: Observe = observe_nothing,
-        fence: Fence = no_fence,
+        self, configuration: Configuration, limits: Limits = DEFAULT_LIMITS, observe: Observe = observe_nothing
     ) -> None:
-        self._transport = Transport(configuration, limits, observe, fence)
+        self._transport = Transport(configuration, limits, observe)
 
     async def close(self) -> None:
         """End all threads and connections."""
@@ -192,19 +184,6 @@ class Api:
         """Delete this very decision."""
         return await self._delete(calls.DELETE_DECISION, namespace, name, uid)
 
-    async def get_lease(self, namespace: str, name: str) -> LeaseRecord | None:
-        """Read a Lease, None where there is none."""
-        body = await self._get(calls.GET_LEASE, namespace, name)
-        return None if body is None else parse_lease(body)
-
-    async def put_lease(self, namespace: str, name: str, record: LeaseRecord) -> Written:
-        """Create a Lease where ``record.version`` is empty, else replace that very version. STALE: it has moved on."""
-        body = lease_body(namespace, name, record)
-        if not record.version:
-            return await self._create(calls.CREATE_LEASE, namespace, body)
-        path = _path(calls.UPDATE_LEASE, namespace, name)
-        return _written(await self._transport.ask(calls.UPDATE_LEASE, path, body=body, content_type=JSON))
-
     async def _get(self, call: Call, namespace: str, name: str) -> Body | None:
         reply = await self._transport.ask(call, _path(call, namespace, name))
         if _is_gone(reply):
@@ -261,34 +240,6 @@ def gate_body(ref: RolloutRef, rollout_uid: str) -> dict[str, Any]:
             "ownerReferences": [owner_reference(ref, rollout_uid)],
         },
     }
-
-
-def parse_lease(body: Body) -> LeaseRecord:
-    """Read a Lease; one without a duration is over at once."""
-    spec = body.get("spec") or {}
-    return LeaseRecord(
-        holder=str(spec.get("holderIdentity") or ""),
-        renewed=str(spec.get("renewTime") or ""),
-        acquired=str(spec.get("acquireTime") or ""),
-        duration=float(spec.get("leaseDurationSeconds") or 0),
-        transitions=int(spec.get("leaseTransitions") or 0),
-        version=body["metadata"]["resourceVersion"],
-    )
-
-
-def lease_body(namespace: str, name: str, record: LeaseRecord) -> dict[str, Any]:
-    """Compose a Lease. Its duration has whole seconds, so a part of one is a whole one to the others."""
-    meta = {"name": name, "namespace": namespace, "labels": {MANAGED_BY: OURS}}
-    spec = {
-        "holderIdentity": record.holder,
-        "renewTime": record.renewed,
-        "acquireTime": record.acquired,
-        "leaseDurationSeconds": math.ceil(record.duration),
-        "leaseTransitions": record.transitions,
-    }
-    version = {"resourceVersion": record.version} if record.version else {}
-    kind = {"apiVersion": kinds.LEASES.api_version, "kind": kinds.LEASES.kind}
-    return {**kind, "metadata": {**meta, **version}, "spec": spec}
 
 
 def owner_reference(ref: RolloutRef, uid: str) -> dict[str, Any]:

@@ -6,7 +6,6 @@ must read. The answers 4xx are returned, since 404, 409 and 422 are normal; no a
 
 import asyncio
 import json
-import math
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -52,15 +51,6 @@ def observe_nothing(_call: Call, _status: str) -> None:
     """Observe nothing."""
 
 
-Fence = Callable[[Call], float]
-"""For how many seconds a call that begins now may last, 0 for not at all. Asked in threads, just before it is sent."""
-
-
-def no_fence(_call: Call) -> float:
-    """Let everything through."""
-    return math.inf
-
-
 @dataclass(frozen=True, slots=True)
 class Reply:
     """An answer 2xx or 4xx. ``document`` is empty where the body is no JSON object."""
@@ -87,18 +77,13 @@ class Transport:
     """
 
     def __init__(
-        self,
-        configuration: Configuration,
-        limits: Limits = DEFAULT_LIMITS,
-        observe: Observe = observe_nothing,
-        fence: Fence = no_fence,
+        self, configuration: Configuration, limits: Limits = DEFAULT_LIMITS, observe: Observe = observe_nothing
     ) -> None:
         # False, not 0: the client's default repeats requests three times, and follows redirects.
         configuration.retries = False
         configuration.connection_pool_maxsize = limits.threads
         self._limits = limits
         self._observe = observe
-        self._fence = fence
         self._client: Any = ApiClient(configuration)
         self._threads = ThreadPoolExecutor(limits.threads, thread_name_prefix="api-server")
 
@@ -134,10 +119,6 @@ class Transport:
 
     def _send(self, call: Call, path: str, query: Sequence[tuple[str, str]], body: Any, content_type: str) -> Reply:
         headers = {"Accept": JSON} if body is None else {"Accept": JSON, "Content-Type": content_type}
-        # Looked at here and not before: a process that was stopped meanwhile must not write when it goes on.
-        within = self._fence(call)
-        if within <= 0:
-            raise ClusterUnavailable(f"{_name(call)}: not sent, another replica may be writing")
         try:
             request = self._client.param_serialize(
                 method=call.verb.method,
@@ -147,16 +128,13 @@ class Transport:
                 body=body,
                 auth_settings=["BearerToken"],
             )
-            response = self._client.call_api(*request, _request_timeout=self._timeouts(within))
+            response = self._client.call_api(*request, _request_timeout=(self._limits.connect, self._limits.read))
             content = response.read()
         except (urllib3.exceptions.HTTPError, ApiException, ConfigException, OSError) as error:
             self._observe(call, "none")
             raise ClusterUnavailable(f"{_name(call)}: {_bounded(error)}") from error
         self._observe(call, str(response.status))
         return _reply(call, response.status, content)
-
-    def _timeouts(self, within: float) -> tuple[float, float]:
-        return min(self._limits.connect, within), min(self._limits.read, within)
 
 
 def _reply(call: Call, status: int, content: bytes) -> Reply:

@@ -68,7 +68,7 @@ class Settings(BaseSettings):
     providers: tuple[Provider, ...] = Field(
         default=(), description="Where metrics come from. Default none: every gate that needs one holds and says so."
     )
-    lease: Lease = Field(default=Lease(), description="Which replica may write.")
+    lease: Lease = Field(default=Lease(), description="Without effect yet: run one replica only.")
     tracing: Tracing = Field(default=Tracing(), description="Default: nothing is traced.")
     web: Web = Field(default=Web(), description="Where probes and metrics are served.")
     notifications: tuple[Notification, ...] = Field(

@@ -8,26 +8,16 @@ from canary_operator.settings.sections import Section, seconds_between
 
 
 class Lease(Section):
-    """Which of several replicas may write: the one that holds a Lease. The others watch, and take over."""
+    """Which replica may write. Accepted and checked, but without effect yet: run one replica only."""
 
-    enabled: bool = Field(
-        default=True,
-        description="false: writes without asking, for one replica only. Default true: two writers are never wanted.",
-    )
+    enabled: bool = Field(default=True, description="Without effect yet. Default true: two writers are never wanted.")
     namespace: str | None = Field(
-        default=None,
-        min_length=1,
-        description="Where the Lease is. Default: the operator's own namespace (POD_NAMESPACE), else canary-operator.",
+        default=None, min_length=1, description="Without effect yet. Default: the operator's own namespace."
     )
     name: str = Field(
-        default="canary-operator",
-        min_length=1,
-        max_length=200,
-        description="Name of the Lease; with --namespace a hash of the namespaces is added, so that operators of "
-        "different namespaces do not wait for each other. Default: the program's name.",
+        default="canary-operator", min_length=1, description="Without effect yet. Default: the program's name."
     )
     duration: Annotated[float, seconds_between("2s", "1h")] = Field(
         default=15.0,
-        description="Duration after which another replica takes over from one that is gone; one that cannot renew "
-        "stops writing after two thirds of it. Default 15s: what Kubernetes' own controllers use.",
+        description="Duration, without effect yet. Default 15s: what Kubernetes' own controllers use.",
     )

@@ -17,7 +17,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import requests
@@ -127,7 +126,6 @@ class Stage:
         timeout: str = "3s",
         namespaces: Sequence[str] | None = None,
         web: Mapping[str, Any] | None = None,
-        lease: Mapping[str, Any] = MappingProxyType({"enabled": False}),
         wait: bool = True,
     ) -> Operator:
         """Start an operator for this namespace under the shipped ServiceAccount, and wait until it is ready."""
@@ -144,7 +142,6 @@ class Stage:
             "evaluationInterval": evaluation_interval,
             "providers": [provider],
             "web": served,
-            "lease": dict(lease),
         }
         config.write_text(yaml.safe_dump(document))
         log = self.folder / f"operator-{port}.log"

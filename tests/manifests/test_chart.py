@@ -95,8 +95,7 @@ def test_the_defaults_and_every_case_are_allowed_and_read_by_the_operator(case: 
     ("path", "value"),
     [
         ("repicas", 1),
-        ("replicas", -1),
-        ("replicas", 6),
+        ("replicas", 2),
         ("mode", "off"),
         ("image.tags", "1"),
         ("image.digest", "sha256:short"),
@@ -164,6 +163,16 @@ def test_helms_linter_finds_nothing(helm: pathlib.Path, case: pathlib.Path) -> N
 
     assert "[WARNING]" not in said
     assert "[ERROR]" not in said
+
+
+@pytest.mark.e2e
+def test_two_replicas_are_refused_with_what_is_allowed(helm: pathlib.Path) -> None:
+    command = [helm, "template", str(CHART), "--set=replicas=2"]
+
+    said = subprocess.run(command, check=False, capture_output=True, text=True)
+
+    assert said.returncode == 1
+    assert "'/replicas': value must be one of 0, 1" in said.stderr
 
 
 # From the oldest that the chart takes to the newest whose schemas there are.

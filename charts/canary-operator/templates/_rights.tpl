@@ -64,11 +64,3 @@ them. It may not read Secrets, and may not change the spec or the metadata of a 
   resources: [gatedecisions]
   verbs: [create, delete, list]
 {{- end -}}
-
-{{/* In the operator's own namespace, whichever namespaces it gates. */}}
-{{- define "canary-operator.rightsAtHome" -}}
-# Which replica may write: a Lease.
-- apiGroups: [coordination.k8s.io]
-  resources: [leases]
-  verbs: [create, get, update]
-{{- end -}}
