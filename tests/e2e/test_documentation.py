@@ -165,7 +165,9 @@ def native(person: Person) -> None:
 
 
 def notified(person: Person) -> None:
-    """docs/notifications.md: a secret, and Argo's own notifications."""
+    """docs/notifications.md: secrets, and Argo's own notifications."""
+    person.kubectl("create", "namespace", HOME)
+    person.types()
     person.types()
     assert (person.checkout / "secret").read_text().startswith("whsec_")
     person.types()

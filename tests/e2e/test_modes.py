@@ -22,6 +22,7 @@ from tests.rights.used import keep, used
 pytestmark = pytest.mark.xdist_group("own lab of modes")
 
 
+ROOT = Path(__file__).parents[2]
 # Asked for, and not there.
 ELSEWHERE = (
     {"apiVersion": "pyrra.dev/v1alpha1", "kind": "ServiceLevelObjective"},
@@ -41,6 +42,8 @@ def stage(modes: Lab, mode: Mode, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     """A namespace, and an account with the rights of the mode."""
     if mode is OBSERVE:
         monkeypatch.setenv("CANARY_OPERATOR_MODE", "observe")
+    # What is for one namespace brings no kinds.
+    modes.kubectl("apply", "--server-side", "-k", str(ROOT / "crds"))
     identity = install(mode, modes)
     modes.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
     with stage_in(modes, identity, tmp_path) as opened:

@@ -28,32 +28,58 @@ def _secret() -> dict[str, Any]:
 
 
 # Rollout -> its template, its annotations, and words of the reason.
-MISTAKES: dict[str, tuple[dict[str, Any] | None, dict[str, str], tuple[str, ...]]] = {
+Mistakes = dict[str, tuple[dict[str, Any] | None, dict[str, str], tuple[str, ...]]]
+MISTAKES: Mistakes = {
     "address": (_spec(_metric("http://169.254.169.254")), {}, ("169.254.169.254", "not allowed")),
     "secret": (_spec(args=[*ARGS, _secret()]), {}, ("token", "Secret")),
     "argument": (_spec(args=[*ARGS, {"name": "region"}]), {}, ("region", "was not supplied")),
     "syntax": (_spec(_metric(successCondition="result[0] <")), {}, ("successCondition",)),
     "provider": (_spec({**_metric(), "provider": {"job": {"spec": {"template": {}}}}}), {}, ("provider",)),
     "absent": (None, {}, ("absent", "does not exist")),
+    "undeclared": (_spec(), {"canary-operator.io/analysis-args": '{"nope": "1"}'}, ("nope", "canary-hash")),
+}
+# Refused at the door where there are admission policies: docs/admission.md.
+MISTAKES_OF_ANNOTATIONS: Mistakes = {
     "annotation": (_spec(), {"canary-operator.io/gates": "on"}, ("canary-operator.io/gates", "not known")),
     "value": (_spec(), {"canary-operator.io/gate": "enforced"}, ("enforced", "observe")),
-    "undeclared": (_spec(), {"canary-operator.io/analysis-args": '{"nope": "1"}'}, ("nope", "canary-hash")),
     "json": (_spec(), {"canary-operator.io/analysis-args": "limit=1"}, ("analysis-args", "JSON")),
 }
 
 
 def test_every_mistake_holds_in_its_own_words_and_mended_it_lets_go(stage: Stage) -> None:
-    for name, (spec, annotations, _) in MISTAKES.items():
+    holds_in_its_own_words_and_lets_go(stage, MISTAKES)
+
+
+def test_without_policies_at_the_door_a_mistake_in_an_annotation_holds(own_stage: Stage) -> None:
+    own_stage.lab.kubectl("delete", "validatingadmissionpolicybinding", "canary-operator-annotations")
+    own_stage.until(lambda: takes_anything(own_stage), "the API server to forget the policy")
+
+    holds_in_its_own_words_and_lets_go(own_stage, MISTAKES_OF_ANNOTATIONS)
+
+    # Argo copies annotations to ReplicaSets: the unknown one is the user's own, not a mark of ours.
+    own_stage.admin.delete(own_stage.path("annotation"))
+    own_stage.until(lambda: not own_stage.replica_sets("annotation"), "its ReplicaSets to go")
+
+
+def takes_anything(stage: Stage) -> bool:
+    """Whether a Rollout with an annotation that does not exist would be created."""
+    meta = {"name": "tried", "annotations": {"canary-operator.io/gates": "on"}}
+    body = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", "metadata": meta, "spec": {}}
+    return stage.admin.ask("POST", f"{stage.path('')[:-1]}?dryRun=All", body).ok
+
+
+def holds_in_its_own_words_and_lets_go(stage: Stage, mistakes: Mistakes) -> None:
+    for name, (spec, annotations, _) in mistakes.items():
         if spec is not None:
             stage.template(name, spec=spec)
         ours = {"canary-operator.io/analysis-templates": name, **annotations}
         stage.rollout(name, annotations=ours, replicas=1, wait=False)
     stage.operator()
-    for name in MISTAKES:
+    for name in mistakes:
         stage.until(lambda name=name: stage.phase(name) == "Healthy", f"the first deploy of {name}", timeout=90)
         stage.release(name=name)
 
-    for name, (_, _, words) in MISTAKES.items():
+    for name, (_, _, words) in mistakes.items():
         stage.until(
             lambda name=name: stage.verdict(name) == ("Hold", "ConfigurationError") and stage.step(name) == 1,
             f"the hold of {name}",
@@ -61,18 +87,15 @@ def test_every_mistake_holds_in_its_own_words_and_mended_it_lets_go(stage: Stage
         )
         message = stage.gate(name)["message"]
         assert all(word in message for word in words), message
-    assert all(not stage.actions(name) for name in MISTAKES)
+    assert all(not stage.actions(name) for name in mistakes)
 
-    for name, (_, annotations, _) in MISTAKES.items():
+    for name, (_, annotations, _) in mistakes.items():
         stage.template(name, spec=_spec())
         good = {"canary-operator.io/gate": "enforce"}
         stage.patch({"metadata": {"annotations": {**dict.fromkeys(annotations), **good}}}, name)
-    for name in MISTAKES:
+    for name in mistakes:
         stage.until(lambda name=name: stage.is_promoted(name), f"the promotion of {name}", timeout=90)
         assert stage.actions(name) == [("Promote", "Applied")]
-    # Argo copies annotations to ReplicaSets: the unknown one is the user's own, not a mark of ours.
-    stage.admin.delete(stage.path("annotation"))
-    stage.until(lambda: not stage.replica_sets("annotation"), "its ReplicaSets to go")
 
 
 def test_a_template_that_is_changed_while_it_judges_starts_anew(stage: Stage) -> None:
