@@ -53,11 +53,15 @@ class Objects:
     def ask(
         self, method: str, path: str, body: Any = None, content_type: str = "application/json"
     ) -> requests.Response:
-        """Send one request and return the answer, whatever it is."""
+        """Send one request and return the answer, whatever it is but "later": kinds that are changed say that."""
         data = None if body is None else json.dumps(body)
-        return self._session.request(
-            method, self.server + path, data=data, headers={"Content-Type": content_type}, timeout=20
-        )
+        headers = {"Content-Type": content_type}
+        for _ in range(10):
+            answer = self._session.request(method, self.server + path, data=data, headers=headers, timeout=20)
+            if answer.status_code != 429:
+                break
+            time.sleep(1)
+        return answer
 
     def get(self, path: str) -> dict[str, Any] | None:
         """Return the object or collection, None where there is none."""

@@ -12,12 +12,12 @@ from tests.e2e.test_objectives import AVAILABILITY, QUICK, RATIO, evidence, gate
 
 
 def test_a_canary_that_fails_everything_is_aborted_within_six_requests_though_few_come(stage: Stage) -> None:
-    # A request of the canary every fourth look and scrape: as one a minute is with scrapes every 15 s, at 15 times
-    # the pace.
+    # A request of the canary every eighth look and scrape: as one every two minutes is with scrapes every 15 s, at 15
+    # times the pace.
     stage.policy(objectives=[AVAILABILITY], timing=QUICK)
     ours = {"canary-operator.io/gate": "enforce", "canary-operator.io/slo-policy": "policy"}
     steps = ({"setWeight": 25}, {"pause": {}})
-    stage.rollout(gate=None, annotations=ours, steps=steps, replicas=4, rate=1.0)
+    stage.rollout(gate=None, annotations=ours, steps=steps, replicas=4, rate=0.5)
     stage.operator()
 
     stage.release(errors=1.0)
@@ -126,7 +126,8 @@ def test_a_canary_that_crashes_before_its_first_pause_is_aborted_there(stage: St
 
 
 def test_a_canary_whose_node_is_drained_is_not_blamed_for_it(stage: Stage) -> None:
-    gated_by(stage, steps=INDEFINITE)
+    # So strict that nothing is promoted meanwhile.
+    gated_by(stage, {**AVAILABILITY, "objective": "99.99"}, steps=INDEFINITE)
     stage.operator()
     stage.release()
     stage.at_pause()
