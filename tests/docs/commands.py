@@ -35,8 +35,13 @@ class Block:
     def commands(self) -> list[str]:
         """Its lines without remarks, those that go on in the next one joined."""
         joined = self.script.replace("\\\n", " ")
-        lines = (_COMMENT.sub("", line).rstrip() for line in joined.splitlines())
-        return [" ".join(line.split()) for line in lines if line.strip() and not line.lstrip().startswith("#")]
+        lines = (without_remark(line) for line in joined.splitlines())
+        return [line for line in lines if line and not line.startswith("#")]
+
+
+def without_remark(line: str) -> str:
+    """A command as it is typed, with single spaces and without what is said about it."""
+    return " ".join(_COMMENT.sub("", line).split())
 
 
 def blocks(page: Path) -> list[Block]:
@@ -57,6 +62,7 @@ def mentioned(page: Path) -> Iterator[str]:
         if token.type == "code_block":
             texts += token.content.splitlines()
         for text in texts:
-            words = _COMMENT.sub("", text).split()
-            if len(words) > 1 and words[0] in PROGRAMS:
-                yield " ".join(words)
+            command = without_remark(text)
+            program, _, rest = command.partition(" ")
+            if rest and program in PROGRAMS:
+                yield command

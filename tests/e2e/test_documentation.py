@@ -21,7 +21,7 @@ from lab.cluster import Lab
 from lab.programs import cache
 from lab.starting import start
 from lab.waiting import until
-from tests.docs.commands import PAGES, ROOT, blocks, mentioned
+from tests.docs.commands import PAGES, ROOT, blocks, mentioned, without_remark
 from tests.e2e.kubelet import pod_of
 from tests.e2e.stage import Operator
 
@@ -58,7 +58,7 @@ class Person:
         """Type the next block of the page and return what was printed."""
         block = blocks(ROOT / self.page)[self.read]
         self.read += 1
-        script = "\n".join(line for line in block.script.splitlines() if _command(line) not in EXCUSED)
+        script = "\n".join(line for line in block.script.splitlines() if without_remark(line) not in EXCUSED)
         return self.runs(script, f"{self.page}:{block.line}")
 
     def runs(self, script: str, place: str) -> str:
@@ -234,7 +234,3 @@ def gate(person: Person) -> dict[str, Any]:
 def verdict(person: Person) -> str | None:
     """The verdict of the gate while it judges."""
     return gate(person).get("verdict")
-
-
-def _command(line: str) -> str:
-    return " ".join(re.sub(r"\s+#\s.*$", "", line).split())

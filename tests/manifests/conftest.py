@@ -1,13 +1,13 @@
 """The committed CRDs and manifests, and the generator, which is a script and no part of the package."""
 
-import importlib.util
 import pathlib
-import sys
 from types import ModuleType
 from typing import Any
 
 import pytest
 import yaml
+
+from tests import scripts
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -19,14 +19,7 @@ def crds() -> pathlib.Path:
 
 @pytest.fixture(scope="session")
 def generate(crds: pathlib.Path) -> ModuleType:
-    specification = importlib.util.spec_from_file_location("crds_generate", crds / "generate.py")
-    assert specification is not None
-    assert specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    # dataclasses look their module up.
-    sys.modules[specification.name] = module
-    specification.loader.exec_module(module)
-    return module
+    return scripts.load(crds / "generate.py")
 
 
 def objects(path: str) -> dict[tuple[str, str], dict[str, Any]]:

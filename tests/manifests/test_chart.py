@@ -2,14 +2,11 @@
 committed, is clean to its linter, and fits the schemas of several Kubernetes versions."""
 
 import copy
-import importlib.util
 import itertools
 import json
 import pathlib
 import subprocess
-import sys
 from collections.abc import Iterator
-from types import ModuleType
 from typing import Any
 
 import jsonschema
@@ -21,6 +18,7 @@ import canary_operator
 from canary_operator.settings import Settings
 from lab.programs import cache
 from lab.programs.table import KUBERNETES
+from tests import scripts
 
 ROOT = pathlib.Path(__file__).parents[2]
 CHARTS = ROOT / "charts"
@@ -28,17 +26,6 @@ CHART = CHARTS / "canary-operator"
 CASES = sorted((CHART / "ci").glob("*-values.yaml"))
 
 Values = dict[str, Any]
-
-
-def script(name: str) -> ModuleType:
-    specification = importlib.util.spec_from_file_location(f"charts_{name}", CHARTS / f"{name}.py")
-    assert specification is not None
-    assert specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    # dataclasses look their module up.
-    sys.modules[specification.name] = module
-    specification.loader.exec_module(module)
-    return module
 
 
 def read(path: pathlib.Path) -> Values:
@@ -78,7 +65,7 @@ def test_there_is_one_version() -> None:
 
 
 def test_the_committed_schema_is_what_the_settings_take() -> None:
-    rendered = script("schema").render()
+    rendered = scripts.load(CHARTS / "schema.py").render()
 
     assert (CHART / "values.schema.json").read_text() == rendered, "run: python charts/schema.py"
 
@@ -150,7 +137,7 @@ def answered(helm: pathlib.Path, *arguments: str) -> str:
 
 @pytest.mark.e2e
 def test_the_committed_manifests_are_what_helm_renders(helm: pathlib.Path) -> None:
-    rendering = script("render")
+    rendering = scripts.load(CHARTS / "render.py")
 
     for each in rendering.RENDERINGS:
         assert (ROOT / each.target).read_text() == rendering.render(helm, each), "run: make manifests"
