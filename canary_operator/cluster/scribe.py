@@ -4,7 +4,7 @@ Law: bodies come from journal/. A record that was already there is as good as on
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -20,6 +20,7 @@ from canary_operator.model.gate import GateStatus, PauseStatus
 from canary_operator.model.pods import POD_HASH_LABEL
 from canary_operator.model.record import GateDecisionSpec, RecordedAction
 from canary_operator.model.rollout import Body, RolloutRef
+from canary_operator.model.sink import Sink
 
 log = structlog.get_logger()
 
@@ -38,13 +39,15 @@ _REVISION = "rollout.argoproj.io/revision"
 class Scribe:
     """Writes our own kinds, and tells the store what it has written.
 
-    ``link`` says the address of a gate's page, empty where there is none.
+    ``link`` says the address of a gate's page, empty where there is none. ``sinks`` are told of every record, and
+    none is deleted that one of them does not have.
     """
 
-    def __init__(self, api: Api, store: Store, link: Callable[[RolloutRef], str]) -> None:
+    def __init__(self, api: Api, store: Store, link: Callable[[RolloutRef], str], sinks: Sequence[Sink] = ()) -> None:
         self._api = api
         self._store = store
         self._link = link
+        self._sinks = sinks
 
     async def remember(self, snapshot: Snapshot, status: GateStatus) -> None:
         """Write the status of the Rollout's CanaryGate, and create the gate where there is none.
@@ -102,6 +105,7 @@ class Scribe:
         if written.outcome is not Outcome.APPLIED:
             log.error("decision_not_recorded", rollout=str(ref), outcome=written.outcome.value, message=written.message)
             return status
+        self._tell_sinks(ref, record)
         if record.sequence % _PRUNE_EVERY == 0:
             await self._prune(ref, record.rollout.uid, record.sequence - KEPT_DECISIONS)
         return _at_head(status, record.sequence, record.hash)
@@ -113,6 +117,8 @@ class Scribe:
             (spec for spec in stored if spec["sequence"] > status.sequence), key=lambda spec: spec["sequence"]
         )
         for spec in ahead[-_LEFT_BEHIND:]:
+            # A crash may have come before the sinks were told.
+            self._tell_sinks(ref, GateDecisionSpec.model_validate(spec))
             if _tells_the_same(spec, wanted):
                 return _at_head(status, spec["sequence"], spec["hash"]), True
         return (_at_head(status, ahead[-1]["sequence"], ahead[-1]["hash"]) if ahead else status), False
@@ -122,9 +128,24 @@ class Scribe:
         return [body for body in bodies if body["spec"]["rollout"]["uid"] == uid]
 
     async def _prune(self, ref: RolloutRef, uid: str, newest: int) -> None:
-        for body in await self._stored(ref, uid):
-            if body["spec"]["sequence"] <= newest:
-                await self._api.delete_decision(ref.namespace, body["metadata"]["name"], body["metadata"]["uid"])
+        old = [body for body in await self._stored(ref, uid) if body["spec"]["sequence"] <= newest]
+        for body in self._kept_elsewhere(ref, sorted(old, key=_sequence)):
+            await self._api.delete_decision(ref.namespace, body["metadata"]["name"], body["metadata"]["uid"])
+
+    def _kept_elsewhere(self, ref: RolloutRef, old: Iterable[Body]) -> Iterable[Body]:
+        """The records, oldest first, up to the first that a sink does not have; it is told of that one again."""
+        for body in old:
+            record = GateDecisionSpec.model_validate(body["spec"])
+            lacking = [sink for sink in self._sinks if not sink.is_kept(record.rollout.uid, record.sequence)]
+            if lacking:
+                for sink in lacking:
+                    sink.keep(ref, record)
+                return
+            yield body
+
+    def _tell_sinks(self, ref: RolloutRef, record: GateDecisionSpec) -> None:
+        for sink in self._sinks:
+            sink.keep(ref, record)
 
     async def tell(self, ref: RolloutRef, status: GateStatus, now: float) -> None:
         """Post the Event of a changed verdict; an equal one is renewed."""
@@ -237,6 +258,10 @@ def _tells_the_same(stored: Mapping[str, Any], record: GateDecisionSpec) -> bool
         told = (stored.get("verdict"), stored["reason"])
         return action is None and record.action is None and told == (record.verdict, record.reason)
     return (action["decisionId"], action["outcome"]) == (record.action.decision_id, record.action.outcome)
+
+
+def _sequence(body: Body) -> int:
+    return int(body["spec"]["sequence"])
 
 
 def _is_owned(gate: Body, uid: str) -> bool:

@@ -42,12 +42,28 @@ def a_status(reason: str = "Collecting", *, step: int = 1, revision: int = 2, **
     return GateStatus.model_validate(known | fields)
 
 
+class Shelf:
+    """A sink that has what it was told of, but for the sequences in ``lost``."""
+
+    def __init__(self) -> None:
+        self.lost: set[int] = set()
+        self.told: list[int] = []
+
+    def keep(self, ref: RolloutRef, record: GateDecisionSpec) -> None:
+        assert ref == REF
+        self.told.append(record.sequence)
+
+    def is_kept(self, uid: str, sequence: int) -> bool:
+        return uid == UID and sequence in self.told and sequence not in self.lost
+
+
 class Desk:
     """A scribe, its cluster, and what it keeps of the status."""
 
     def __init__(self) -> None:
         self.api = ClusterInMemory(Store())
-        self.scribe = Scribe(cast("Api", self.api), Store(), lambda _: "")
+        self.sink = Shelf()
+        self.scribe = Scribe(cast("Api", self.api), Store(), lambda _: "", [self.sink])
         self.snapshot: Snapshot = a_snapshot()
         self.head = (0, "")
 
@@ -191,6 +207,40 @@ async def test_old_records_of_this_rollout_are_deleted_and_no_others(monkeypatch
     stored = desk.api.objects[kinds.GATE_DECISIONS.plural]
     assert sorted(body["spec"]["sequence"] for name, body in stored.items() if name != "foreign") == [*range(41, 101)]
     assert "foreign" in stored
+
+
+# Sinks.
+
+
+async def test_sinks_are_told_of_every_record_once_it_is_written() -> None:
+    desk = Desk()
+    await desk.record("NoData")
+    await desk.record(action=HOLD)
+
+    assert desk.sink.told == [1, 2]
+
+
+async def test_sinks_are_told_again_of_what_a_crash_may_have_kept_from_them() -> None:
+    desk = Desk()
+    await desk.record("NoData")
+    desk.head, desk.sink.told = (0, ""), []
+
+    await desk.record("NoData")
+
+    assert desk.sink.told == [1]
+
+
+async def test_nothing_is_deleted_from_the_first_record_on_that_a_sink_does_not_have(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("canary_operator.cluster.scribe.KEPT_DECISIONS", 60)
+    desk = Desk()
+    desk.sink.lost = {7}
+    for number in range(100):
+        await desk.record(("Collecting", "NoData")[number % 2])
+
+    assert [record.sequence for record in desk.chain] == [*range(7, 101)]
+    assert desk.sink.told.count(7) == 2
 
 
 THOUGHTS = st.tuples(st.sampled_from(["Collecting", "NoData"]), st.sampled_from([None, HOLD, RELEASE]))
