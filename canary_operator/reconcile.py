@@ -7,12 +7,12 @@ reply is told from the Rollout itself when the next cycle begins.
 import asyncio
 import math
 from collections.abc import Awaitable, Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 
 from canary_operator import engine
-from canary_operator.cluster.acting import perform
+from canary_operator.cluster.acting import HOLD_PATIENCE_SECONDS, perform
 from canary_operator.cluster.api import Api
 from canary_operator.cluster.scribe import Scribe
 from canary_operator.cluster.snapshot import Reader
@@ -87,7 +87,11 @@ async def reconcile(world: World, ref: RolloutRef) -> float:
     # 5. At most one guarded write to the Rollout.
     applied = await verbs.apply(world, snapshot, decision)
     # 6. Said and kept, now that the outcome is known.
-    status = await verbs.record(world, snapshot, decision, applied, now)
+    try:
+        status = await verbs.record(world, snapshot, decision, applied, now)
+    except ClusterError:
+        await hold_unrecorded(world, snapshot, decision, now)
+        raise
     # 7. Known to whoever asks, once it is written down.
     if decision.reason is not None or status.phase != "Judging":
         world.last_words[ref] = answering.told(snapshot, status, now)
@@ -117,22 +121,38 @@ async def apply(world: World, snapshot: Snapshot, decision: Decision) -> Applied
         return None
     if decision.status.pending is not None and _has_gate(snapshot):
         await intend(world, snapshot, decision, decision.action)
-    applied = await perform(world.api, decision.action)
-    world.telemetry.acted(decision.action, applied)
+    return await act(world, decision.action)
+
+
+async def act(world: World, action: Action) -> Applied:
+    """Do it, and count what came of it."""
+    applied = await perform(world.api, action)
+    world.telemetry.acted(action, applied)
     return applied
+
+
+async def hold_unrecorded(world: World, snapshot: Snapshot, decision: Decision, now: float) -> None:
+    """What cannot be written down keeps no pause from being held: it is written down later, and time would promote."""
+    if decision.action is not None:
+        return
+    due = engine.decide(replace(snapshot, status=decision.status), {}, now).action
+    if due is not None and due.kind is ActionKind.HOLD:
+        await act(world, due)
 
 
 async def intend(world: World, snapshot: Snapshot, decision: Decision, action: Action) -> None:
     """Write down what is about to be done.
 
-    A hold is done even if nobody can write it down: it says by itself whose it is, and without it time would promote.
+    A hold is done even if nobody can write it down in time: it says by itself whose it is, and without it time would
+    promote.
     """
+    written = world.scribe.remember(snapshot, decision.status)
+    if action.kind is not ActionKind.HOLD:
+        return await written
     try:
-        await world.scribe.remember(snapshot, decision.status)
-    except ClusterError as error:
-        if action.kind is not ActionKind.HOLD:
-            raise
-        log.warning("intention_not_written", rollout=str(action.ref), message=str(error))
+        await asyncio.wait_for(written, HOLD_PATIENCE_SECONDS)
+    except (ClusterError, TimeoutError) as error:
+        log.warning("intention_not_written", rollout=str(action.ref), error=type(error).__name__, message=str(error))
 
 
 async def record(

@@ -1,5 +1,6 @@
 """An API server in memory, as far as the cycle needs one; it keeps the promises of cluster/api.py."""
 
+import asyncio
 import copy
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
@@ -10,7 +11,7 @@ from canary_operator.cluster import kinds
 from canary_operator.cluster.api import Lack, Written, gate_body
 from canary_operator.cluster.kinds import Resource
 from canary_operator.cluster.store import Store
-from canary_operator.errors import ClusterUnavailable
+from canary_operator.errors import ClusterRefused, ClusterUnavailable
 from canary_operator.model.decision import Applied, Outcome
 from canary_operator.model.gate import GateStatus
 from canary_operator.model.rollout import RolloutRef
@@ -19,7 +20,8 @@ Body = dict[str, Any]
 
 
 class ClusterInMemory:
-    """Objects by plural and name. What is in ``broken`` cannot be asked; every call is noted in ``calls``.
+    """Objects by plural and name. What is in ``broken`` cannot be asked, what is in ``refused`` may not be, and what is
+    in ``hanging`` never answers; every call is noted in ``calls``.
 
     ``forbidden`` holds plurals of kinds that may not be read, ``missing`` those that are not installed; ``created`` is
     when new objects are created.
@@ -29,6 +31,8 @@ class ClusterInMemory:
         self.objects: dict[str, dict[str, Body]] = {}
         self.calls: list[str] = []
         self.broken: set[str] = set()
+        self.refused: set[str] = set()
+        self.hanging: set[str] = set()
         self.forbidden: set[str] = set()
         self.missing: set[str] = set()
         self.created = "2026-09-14T10:00:00Z"
@@ -58,15 +62,28 @@ class ClusterInMemory:
         if call in self.broken:
             raise ClusterUnavailable(call)
 
-    def _create(self, call: str, kind: Resource, body: Mapping[str, Any]) -> Written:
+    async def _read(self, call: str) -> None:
         self._asked(call)
+        if call in self.refused:
+            raise ClusterRefused(call)
+        await self._answered(call)
+
+    async def _answered(self, call: str) -> None:
+        if call in self.hanging:
+            await asyncio.Event().wait()
+
+    async def _create(self, call: str, kind: Resource, body: Mapping[str, Any]) -> Written:
+        self._asked(call)
+        await self._answered(call)
+        if call in self.refused:
+            return Written(Outcome.REFUSED, "403: forbidden")
         known = self.objects.get(kind.plural, {}).get(body["metadata"]["name"])
         if known is not None:
             return Written(Outcome.STALE, "already exists", known)
         return Written(Outcome.APPLIED, body=self.put(kind, copy.deepcopy(dict(body)), told=False))
 
     async def get_rollout(self, ref: RolloutRef) -> Body | None:
-        self._asked("get_rollout")
+        await self._read("get_rollout")
         return copy.deepcopy(self.objects["rollouts"].get(ref.name))
 
     async def patch_rollout_status(self, ref: RolloutRef, json_patch: list[Body]) -> Applied:
@@ -79,11 +96,11 @@ class ClusterInMemory:
         return Applied(Outcome.APPLIED)
 
     async def list_replica_sets(self, namespace: str, labels: Mapping[str, str]) -> tuple[Body, ...]:
-        self._asked("list_replica_sets")
+        await self._read("list_replica_sets")
         return tuple(self.all(kinds.REPLICA_SETS))
 
     async def pods(self, namespace: str) -> AsyncIterator[Body]:
-        self._asked("pods")
+        await self._read("pods")
         for body in self.all(kinds.PODS):
             yield body
 
@@ -94,19 +111,22 @@ class ClusterInMemory:
         return self.objects.get(resource.plural, {}).get(name, Lack.OBJECT)
 
     async def create_gate(self, ref: RolloutRef, rollout_uid: str) -> Written:
-        return self._create("create_gate", kinds.CANARY_GATES, gate_body(ref, rollout_uid))
+        return await self._create("create_gate", kinds.CANARY_GATES, gate_body(ref, rollout_uid))
 
     async def replace_gate_status(self, ref: RolloutRef, uid: str, status: GateStatus) -> Written:
         self._asked("replace_gate_status")
+        await self._answered("replace_gate_status")
+        if "replace_gate_status" in self.refused:
+            return Written(Outcome.REFUSED, "403: forbidden")
         gate = copy.deepcopy(self.objects["canarygates"][ref.name])
         gate["status"] = status.model_dump(mode="json", by_alias=True, exclude_none=True)
         return Written(Outcome.APPLIED, body=self.put(kinds.CANARY_GATES, gate, told=False))
 
     async def create_decision(self, namespace: str, body: Body) -> Written:
-        return self._create("create_decision", kinds.GATE_DECISIONS, body)
+        return await self._create("create_decision", kinds.GATE_DECISIONS, body)
 
     async def list_decisions(self, namespace: str, labels: Any = None) -> tuple[Body, ...]:
-        self._asked("list_decisions")
+        await self._read("list_decisions")
         return tuple(self._labelled(kinds.GATE_DECISIONS, labels))
 
     async def delete_decision(self, namespace: str, name: str, uid: str) -> Written:
@@ -114,7 +134,7 @@ class ClusterInMemory:
         return Written(Outcome.APPLIED)
 
     async def create_event(self, namespace: str, body: Body) -> Written:
-        return self._create("create_event", kinds.EVENTS, body)
+        return await self._create("create_event", kinds.EVENTS, body)
 
     async def patch_event(self, namespace: str, name: str, merge_patch: Body) -> Written:
         self._asked("patch_event")
@@ -122,11 +142,11 @@ class ClusterInMemory:
         return Written(Outcome.APPLIED, body=self.objects["events"][name])
 
     async def list_analysis_runs(self, namespace: str, labels: Any = None) -> tuple[Body, ...]:
-        self._asked("list_analysis_runs")
+        await self._read("list_analysis_runs")
         return tuple(self._labelled(kinds.ANALYSIS_RUNS, labels))
 
     async def create_analysis_run(self, namespace: str, body: Body) -> Written:
-        return self._create("create_analysis_run", kinds.ANALYSIS_RUNS, body)
+        return await self._create("create_analysis_run", kinds.ANALYSIS_RUNS, body)
 
     async def patch_analysis_run(self, namespace: str, name: str, merge_patch: Body) -> Written:
         self._asked("patch_analysis_run")

@@ -1,5 +1,7 @@
 """The cycle against an API server in memory: what is written, in which order, and what a crash leaves behind."""
 
+import asyncio
+import contextlib
 import math
 
 import pytest
@@ -8,18 +10,23 @@ from canary_operator.cluster import kinds
 from canary_operator.cluster.scribe import Scribe
 from canary_operator.cluster.snapshot import Reader
 from canary_operator.cluster.store import Store
-from canary_operator.errors import ClusterUnavailable
+from canary_operator.errors import ClusterError, ClusterUnavailable
 from canary_operator.journal import records
 from canary_operator.model.gate import GateStatus
+from canary_operator.model.pause import Hold
 from canary_operator.model.providers import ProviderAddresses
 from canary_operator.model.record import GateDecisionSpec
-from canary_operator.model.rollout import RolloutRef
+from canary_operator.model.rollout import RolloutRef, parse_rollout
 from canary_operator.reconcile import World, reconcile
 from canary_operator.telemetry import Telemetry
 from tests.builders import BAD, EMPTY, GATE, GOOD, NAME, NAMESPACE, T0, a_template, at_a_pause
 from tests.cluster_in_memory import ClusterInMemory
 
 REF = RolloutRef(NAMESPACE, NAME)
+
+
+def with_rollback_window(body):
+    return {**body, "spec": {**body["spec"], "rollbackWindow": {"revisions": 3}}}
 
 
 class Stage:
@@ -54,6 +61,10 @@ class Stage:
         return GateStatus.model_validate(self.api.objects["canarygates"][NAME]["status"])
 
     @property
+    def hold(self):
+        return parse_rollout(self.api.objects["rollouts"][NAME]).pauses[0].hold(self.now)
+
+    @property
     def records(self):
         return [GateDecisionSpec.model_validate(body["spec"]) for body in self.api.all(kinds.GATE_DECISIONS)]
 
@@ -80,6 +91,84 @@ async def test_a_pause_is_held_even_if_the_gate_cannot_be_written():
         await stage.look()
 
     assert "patch_rollout_status" in stage.api.calls
+
+
+WHATEVER_ELSE = [
+    {"get_rollout"},
+    {"list_decisions"},
+    {"create_decision"},
+    {"create_gate"},
+    {"replace_gate_status"},
+    {"get_rollout", "create_decision"},
+    {"get_rollout", "list_decisions", "create_decision", "create_gate", "replace_gate_status", "create_event"},
+]
+
+
+@pytest.mark.parametrize("how", ["broken", "refused"])
+@pytest.mark.parametrize("calls", WHATEVER_ELSE, ids=lambda calls: " and ".join(sorted(calls)))
+async def test_a_pause_is_held_by_both_writes_whatever_else_cannot_be_asked(calls, how):
+    stage = Stage(at_a_pause())
+    setattr(stage.api, how, calls)
+
+    for at in (0, 1, 3, 5, 9):
+        with contextlib.suppress(ClusterError):
+            await stage.look(at)
+
+    assert stage.hold is Hold.CONFIRMED
+    assert stage.api.calls.count("patch_rollout_status") == 2
+
+
+@pytest.mark.parametrize("call", ["get_rollout", "create_gate", "replace_gate_status"])
+async def test_a_pause_is_held_in_time_whatever_else_does_not_answer(call, monkeypatch):
+    monkeypatch.setattr("canary_operator.cluster.acting.HOLD_PATIENCE_SECONDS", 0.01)
+    monkeypatch.setattr("canary_operator.reconcile.HOLD_PATIENCE_SECONDS", 0.01)
+    stage = Stage(at_a_pause())
+    stage.api.hanging = {call}
+
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(stage.look(), 1)
+
+    assert stage.hold is Hold.WRITTEN
+
+
+async def test_a_pause_is_held_in_time_while_nobody_says_whether_it_is_a_rollback(monkeypatch):
+    monkeypatch.setattr("canary_operator.cluster.snapshot.PATIENCE_SECONDS", 0.01)
+    stage = Stage(with_rollback_window(at_a_pause()))
+    stage.api.hanging = {"list_replica_sets"}
+
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(stage.look(), 1)
+
+    assert stage.hold is Hold.WRITTEN
+
+
+@pytest.mark.parametrize("calls", WHATEVER_ELSE[:3], ids=lambda calls: " and ".join(sorted(calls)))
+async def test_a_hold_that_could_not_be_recorded_is_recorded_once_as_soon_as_it_can(calls):
+    stage = Stage(at_a_pause())
+    stage.api.broken = calls
+    for at in (0, 1, 3, 5, 9):
+        with contextlib.suppress(ClusterError):
+            await stage.look(at)
+    stage.api.broken = set()
+
+    for at in (10, 20, 30):
+        await stage.look(at)
+
+    actions = [(record.action.kind, record.action.outcome) for record in stage.records if record.action]
+    assert actions[:1] == [("Hold", "Applied")]
+    assert [kind for kind, _ in actions].count("Hold") == 1
+
+
+@pytest.mark.parametrize("answer", [GOOD, BAD], ids=["good", "bad"])
+async def test_nothing_is_promoted_or_aborted_while_the_rollout_cannot_be_read_again(answer):
+    stage = Stage(at_a_pause(None), answer=answer)
+    stage.api.refused = {"get_rollout"}
+
+    for at in (0, 10, 20, 30):
+        with contextlib.suppress(ClusterError):
+            await stage.look(at)
+
+    assert "patch_rollout_status" not in stage.api.calls
 
 
 async def test_nothing_is_promoted_if_the_intention_cannot_be_written():

@@ -15,11 +15,11 @@ import structlog
 from canary_operator import engine
 from canary_operator.cluster import kinds
 from canary_operator.cluster.api import Api
-from canary_operator.cluster.gathering import Gatherer
+from canary_operator.cluster.gathering import PATIENCE_SECONDS, Gatherer
 from canary_operator.cluster.replica_sets import ReplicaSets, rolls_back
 from canary_operator.cluster.store import Store, template_refs
-from canary_operator.errors import ClusterError, ConfigurationError
-from canary_operator.model.decision import Snapshot
+from canary_operator.errors import ClusterError, ClusterRefused, ConfigurationError
+from canary_operator.model.decision import ActionKind, Snapshot
 from canary_operator.model.facts import SLORefKey
 from canary_operator.model.gate import GateStatus, parse_gate_status
 from canary_operator.model.policy import CanaryGateSpec, OptIn, SLOPolicySpec, parse_gate_spec, template_of
@@ -93,7 +93,7 @@ class Reader:
         """
         found = self._known(ref)
         if found is not None and found.status.pending is not None:
-            found = await self._read_again(ref)
+            found = await self._read_again(found)
         if found is None:
             self._replica_sets.forget(ref)
             unreadable = self._store.rollout(ref)
@@ -130,9 +130,16 @@ class Reader:
     def _known(self, ref: RolloutRef) -> Snapshot | None:
         return snapshot(self._store, ref, self._addresses, self._evaluation_interval)
 
-    async def _read_again(self, ref: RolloutRef) -> Snapshot | None:
+    async def _read_again(self, known: Snapshot) -> Snapshot | None:
         # What became of an action whose reply was lost is told from the Rollout, and the watch may be late.
-        body = await self._api.get_rollout(ref)
+        ref = known.rollout.ref
+        try:
+            body = await self._api.get_rollout(ref)
+        except ClusterError as error:
+            if not _is_told_by_the_watch(known, error):
+                raise
+            log.warning("rollout_not_read_again", rollout=str(ref), message=str(error))
+            return known
         if body is None:
             return None
         self._store.put(kinds.ROLLOUTS, body)
@@ -144,10 +151,11 @@ class Reader:
         if window <= 0:
             return found
         try:
-            revisions = await self._replica_sets.of(rollout, _labels(body))
-        except ClusterError as error:
+            revisions = await asyncio.wait_for(self._replica_sets.of(rollout, _labels(body)), PATIENCE_SECONDS)
+        except (ClusterError, TimeoutError) as error:
             # A gate that cannot tell gates: what was held for nothing is released once it can.
-            log.warning("replica_sets_unreadable", rollout=str(rollout.ref), message=str(error))
+            reason = {"error": type(error).__name__, "message": str(error)}
+            log.warning("replica_sets_unreadable", rollout=str(rollout.ref), **reason)
             return found
         back = rolls_back(revisions, rollout.pod_hash, rollout.stable_hash, window)
         return dataclasses.replace(found, rollout=dataclasses.replace(rollout, rolls_back=back))
@@ -175,6 +183,13 @@ def references(found: Snapshot) -> frozenset[SLORefKey]:
     policies = (policy for policy in found.policies.values() if isinstance(policy, SLOPolicySpec))
     named = (ref for policy in policies for ref in policy.references if template_of(ref) is None)
     return frozenset(SLORefKey(ref.api_version, ref.kind, ref.name) for ref in named)
+
+
+def _is_told_by_the_watch(known: Snapshot, error: ClusterError) -> bool:
+    """Whether what the watch tells is enough to go on: a hold cannot be done twice, and a right may never come back."""
+    pending = known.status.pending
+    is_hold = pending is not None and pending.action == ActionKind.HOLD.value
+    return is_hold or isinstance(error, ClusterRefused)
 
 
 def _is_same_matter(judged: Snapshot, known: Snapshot | None) -> bool:
