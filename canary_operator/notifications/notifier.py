@@ -13,9 +13,9 @@ from canary_operator.model.news import News
 from canary_operator.model.rollout import RolloutRef
 from canary_operator.notifications import event, slack
 from canary_operator.notifications.audience import wants
-from canary_operator.notifications.posting import Letter
 from canary_operator.notifications.target import Outcome, Target, Time
 from canary_operator.notifications.telling import Told, news_of
+from canary_operator.posting.once import Letter
 from canary_operator.settings import Notification
 
 

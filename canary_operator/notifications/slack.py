@@ -7,7 +7,8 @@ import json
 from collections.abc import Callable
 
 from canary_operator.model.news import News
-from canary_operator.notifications.posting import Letter, read_url
+from canary_operator.posting.once import Letter
+from canary_operator.posting.sealing import read_url
 from canary_operator.settings import Slack
 from canary_operator.settings.sentences import sentence
 

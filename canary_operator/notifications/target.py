@@ -12,19 +12,18 @@ from typing import assert_never
 
 import aiohttp
 import structlog
-from tenacity import AsyncRetrying, RetryCallState, retry_if_result, stop_after_attempt, wait_random_exponential
+from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt
 
 from canary_operator.model.news import News
-from canary_operator.notifications import posting
-from canary_operator.notifications.posting import Later, Letter, Refused, Reply, Taken, UnreadableError
+from canary_operator.posting import once
+from canary_operator.posting.once import Later, Letter, Refused, Reply, Taken
+from canary_operator.posting.patience import last_reply, patience
+from canary_operator.settings.mounted import UnreadableError
 
 log = structlog.get_logger()
 
 QUEUE_LENGTH = 100
 ATTEMPTS = 8
-# Together the waits are about two minutes, half of that on average: a receiver that is being restarted is back by then.
-_backoff = wait_random_exponential(multiplier=1, max=60)
-LONGEST_PATIENCE_SECONDS = 300.0
 _CANCELLING_SECONDS = 0.1
 
 
@@ -79,7 +78,7 @@ class Target:
             self._conclude(self._queue.popleft(), Outcome.DROPPED, "the operator stops")
 
     async def _empty(self) -> None:
-        async with posting.client() as session:
+        async with once.client() as session:
             while self._queue:
                 await self._tell(session, self._queue.popleft())
 
@@ -96,9 +95,9 @@ class Target:
         retrying = AsyncRetrying(
             sleep=self._time.sleep,
             stop=stop_after_attempt(ATTEMPTS),
-            wait=_patience,
+            wait=patience,
             retry=retry_if_result(lambda reply: isinstance(reply, Later)),
-            retry_error_callback=_last_reply,
+            retry_error_callback=last_reply,
         )
         reply: Reply = await retrying(self._attempt, session, news)
         return reply
@@ -108,7 +107,7 @@ class Target:
             letter = self._write(news)
         except UnreadableError as error:
             return Refused(str(error))
-        return await posting.post(session, letter, self._time.now)
+        return await once.post(session, letter, self._time.now)
 
     def _conclude(self, news: News, outcome: Outcome, why: str) -> None:
         self._observe(self._name, outcome)
@@ -135,16 +134,3 @@ def _outcome(reply: Reply) -> tuple[Outcome, str]:
             return Outcome.FAILED, f"{why}, {ATTEMPTS} times"
         case _:
             assert_never(reply)
-
-
-def _last_reply(state: RetryCallState) -> Reply:
-    assert state.outcome is not None
-    reply: Reply = state.outcome.result()
-    return reply
-
-
-def _patience(state: RetryCallState) -> float:
-    """Seconds until the next attempt: what the other side asks for, and never less than our own growing wait."""
-    reply = _last_reply(state)
-    asked = reply.after if isinstance(reply, Later) and reply.after is not None else 0.0
-    return min(max(asked, _backoff(state)), LONGEST_PATIENCE_SECONDS)

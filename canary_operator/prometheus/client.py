@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from http import HTTPStatus
-from pathlib import Path
 
 import requests
 from prometheus_api_client import PrometheusConnect
@@ -24,6 +23,7 @@ from canary_operator.model.samples import Absent, Query
 from canary_operator.model.verdict import HoldReason
 from canary_operator.prometheus import deadline, decoding, garbage
 from canary_operator.prometheus.replies import Fault, Reply
+from canary_operator.settings.mounted import UnreadableError, read_line
 
 # A server in the same cluster accepts within milliseconds; a lost first packet is sent again after 1 s.
 _MAX_CONNECT_SECONDS = 3.0
@@ -53,10 +53,6 @@ _PARAMETERS: Mapping[settings.Flavour, Mapping[str, str]] = {
     settings.Flavour.THANOS: {"partial_response": "false", "max_source_resolution": "0s"},
     settings.Flavour.VICTORIAMETRICS: {"deny_partial_response": "1"},
 }
-
-
-class _CredentialsUnreadableError(Exception):
-    """A mounted credential cannot be used; the text names the file, never its content."""
 
 
 class _TooLargeError(Exception):
@@ -101,8 +97,8 @@ class PrometheusClient(PrometheusConnect):  # type: ignore[misc]
         with deadline.until(start + limit):
             try:
                 return self._exchange(query)
-            except _CredentialsUnreadableError as error:
-                return _unavailable(str(error))
+            except UnreadableError as error:
+                return _unavailable(f"the credentials: {error}")
             except _TooLargeError:
                 message = f"the answer is larger than {self._provider.max_response_bytes} bytes"
                 return _unavailable(message, Fault.SIZE)
@@ -166,9 +162,9 @@ def _verification(tls: settings.Tls) -> bool | str:
 
 def _authentication(provider: settings.Provider) -> AuthBase | None:
     if (basic := provider.basic_auth) is not None:
-        return _Authorization(lambda: _basic(basic.username, _read_secret(basic.password_file)))
+        return _Authorization(lambda: _basic(basic.username, read_line(basic.password_file)))
     if (token := provider.bearer_token_file) is not None:
-        return _Authorization(lambda: f"Bearer {_read_secret(token)}")
+        return _Authorization(lambda: f"Bearer {read_line(token)}")
     return None
 
 
@@ -191,16 +187,6 @@ class _Authorization(AuthBase):
 
 def _basic(username: str, password: str) -> str:
     return f"Basic {base64.b64encode(f'{username}:{password}'.encode()).decode()}"
-
-
-def _read_secret(path: Path) -> str:
-    try:
-        secret = path.read_text(encoding="utf-8").rstrip("\r\n")
-    except (OSError, ValueError) as error:
-        raise _CredentialsUnreadableError(f"the credentials in {path} cannot be read") from error
-    if not secret or not secret.isprintable():
-        raise _CredentialsUnreadableError(f"the credentials in {path} are empty or hold more than one line")
-    return secret
 
 
 def _read_body(response: requests.Response, limit: int) -> bytearray:

@@ -13,8 +13,8 @@ from standardwebhooks import WebhookVerificationError
 
 from canary_operator.model.news import FIELDS
 from canary_operator.notifications import event
-from canary_operator.notifications.posting import UnreadableError
 from canary_operator.settings import Webhook
+from canary_operator.settings.mounted import UnreadableError
 from tests.builders import T0
 from tests.notifications.looks import some_news
 

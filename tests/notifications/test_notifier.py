@@ -14,7 +14,7 @@ from canary_operator.notifications import Notifier, Outcome
 from canary_operator.settings import Notification
 from canary_operator.telemetry import Telemetry
 from tests.notifications.looks import REF, a_look, a_status, an_entry
-from tests.notifications.receiving import Hangs, receiving, status
+from tests.posting.receiving import Hangs, receiving, status
 
 ABORT = a_status("Abort", "ConditionsFailed", message="aborted at step 1/4 (25 %): error-rate 0.5 is not < 0.05")
 

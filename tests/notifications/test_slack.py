@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from canary_operator.notifications import slack
-from canary_operator.notifications.posting import UnreadableError
 from canary_operator.settings import Slack
+from canary_operator.settings.mounted import UnreadableError
 from tests.notifications.looks import some_news
 
 URL = "https://hooks.slack.example/services/T0/B0/s3cret"

@@ -6,18 +6,19 @@ import pytest
 from structlog.testing import capture_logs
 from yarl import URL
 
-from canary_operator.notifications.posting import Letter, UnreadableError
 from canary_operator.notifications.target import (
     ATTEMPTS,
-    LONGEST_PATIENCE_SECONDS,
     QUEUE_LENGTH,
     Outcome,
     Target,
     Time,
 )
+from canary_operator.posting.once import Letter
+from canary_operator.posting.patience import LONGEST_SECONDS
+from canary_operator.settings.mounted import UnreadableError
 from tests.builders import T0
 from tests.notifications.looks import some_news
-from tests.notifications.receiving import Dies, Hangs, receiving, status
+from tests.posting.receiving import Dies, Hangs, receiving, status
 
 D, R, F, X = Outcome.DELIVERED, Outcome.REFUSED, Outcome.FAILED, Outcome.DROPPED
 
@@ -118,7 +119,7 @@ async def test_waits_grow_with_jitter_up_to_two_minutes_together():
 
 @pytest.mark.parametrize(
     ("asked", "waits"),
-    [("Retry-After: 120", 120.0), ("Retry-After: 86400", LONGEST_PATIENCE_SECONDS)],
+    [("Retry-After: 120", 120.0), ("Retry-After: 86400", LONGEST_SECONDS)],
 )
 async def test_whoever_asks_for_patience_gets_it_within_reason(asked, waits):
     async with receiving(status(429, asked), status(200)) as server:

@@ -10,18 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from yarl import URL
 
-from canary_operator.notifications import posting
-from canary_operator.notifications.posting import Later, Letter, Refused, Taken
+from canary_operator.posting import once
+from canary_operator.posting.once import Later, Letter, Refused, Taken
 from tests.builders import T0
-from tests.notifications.receiving import Answers, Dies, Hangs, receiving, status
+from tests.posting.receiving import Answers, Dies, Hangs, receiving, status
 
 BODY = b'{"text": "told"}'
 ELSEWHERE = "Location: http://127.0.0.1:1/elsewhere"
 
 
 async def post(url):
-    async with posting.client() as session:
-        return await posting.post(session, Letter(URL(url), {"X-Team": "shop"}, BODY), lambda: T0)
+    async with once.client() as session:
+        return await once.post(session, Letter(URL(url), {"X-Team": "shop"}, BODY), lambda: T0)
 
 
 async def reply_of(*behaviours):
@@ -87,12 +87,12 @@ async def test_a_redirect_is_not_followed(code):
     ],
 )
 def test_whoever_asks_for_patience_says_how_much(text, seconds):
-    assert posting._reply(429, text, T0) == Later("HTTP 429", seconds)
+    assert once._reply(429, text, T0) == Later("HTTP 429", seconds)
 
 
 @given(st.integers(100, 999), st.text())
 def test_every_answer_has_a_meaning(code, retry_after):
-    match posting._reply(code, retry_after, T0):
+    match once._reply(code, retry_after, T0):
         case Later(_, after):
             assert after is None or after >= 0
         case Taken() | Refused():
@@ -127,7 +127,7 @@ async def test_nobody_there_may_pass():
 
 
 async def test_whoever_hangs_is_left(monkeypatch):
-    monkeypatch.setattr(posting, "_TIMEOUT", aiohttp.ClientTimeout(total=0.05))
+    monkeypatch.setattr(once, "_TIMEOUT", aiohttp.ClientTimeout(total=0.05))
 
     assert await reply_of(Hangs()) == Later("no answer within 0.05 s")
 

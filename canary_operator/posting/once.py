@@ -11,7 +11,6 @@ import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from pathlib import Path
 
 import aiohttp
 from yarl import URL
@@ -51,10 +50,6 @@ class Later:
 
 
 Reply = Taken | Refused | Later
-
-
-class UnreadableError(Exception):
-    """A file of a target cannot be used; the text names the file, never its content."""
 
 
 def client() -> aiohttp.ClientSession:
@@ -97,34 +92,3 @@ def _failure(error: Exception) -> str:
     if isinstance(error, (aiohttp.ClientSSLError, ssl.SSLError)):
         return "no trusted TLS connection"
     return f"no connection, or it broke ({type(error).__name__})"
-
-
-def read_line(path: Path) -> str:
-    """The one line of a mounted file.
-
-    Raises:
-
-        UnreadableError: there is no such file, or it holds something else.
-    """
-    try:
-        line = path.read_text(encoding="utf-8").rstrip("\r\n")
-    except (OSError, ValueError) as error:
-        raise UnreadableError(f"{path} cannot be read") from error
-    if not line or not line.isprintable():
-        raise UnreadableError(f"{path} is empty or holds more than one line")
-    return line
-
-
-def read_url(path: Path) -> URL:
-    """The address in a mounted file.
-
-    Raises:
-
-        UnreadableError: there is no such file, or it holds no http(s) address.
-    """
-    line = read_line(path)
-    with contextlib.suppress(ValueError):
-        url = URL(line)
-        if url.scheme in {"http", "https"} and url.host:
-            return url
-    raise UnreadableError(f"{path} holds no http(s) address")
