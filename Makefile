@@ -9,7 +9,7 @@ GO     := $(VENV)/.go
 E2E_WORKERS ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-unit test-browser test-e2e test-packaging test-compat lint format crds manifests lock bench version release clean
+.PHONY: help demo test test-unit test-browser test-e2e test-faults test-packaging test-compat lint format crds manifests lock bench version release clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -17,10 +17,10 @@ help: ## list the targets
 demo: $(GO) ## three releases on a real control plane: promoted, aborted, held and promoted (SPEED=6, KEEP=1, LAB=kind|external)
 	@$(BIN)/python -m demo
 
-test: test-unit test-browser test-e2e test-packaging ## everything: unit, component, browser, end-to-end and packaging tests
+test: test-unit test-browser test-e2e test-faults test-packaging ## everything: unit, component, browser, end-to-end, fault and packaging tests
 
 test-unit: $(READY) ## without a control plane: needs nothing but Python
-	$(BIN)/python -m pytest -m "not e2e and not compat and not packaging and not browser" -n auto
+	$(BIN)/python -m pytest -m "not e2e and not compat and not packaging and not browser and not faults" -n auto
 
 test-browser: $(READY) ## the page in Chromium, which is installed from Debian's package where one may
 	@command -v chromium >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && \
@@ -38,6 +38,16 @@ test-e2e: $(GO) ## on the lab: real API server, real Argo controller, real Prome
 	{ echo "what failed beside others is run once more, alone"; \
 	  $(BIN)/python -m pytest -m e2e --last-failed --last-failed-no-failures none; } && \
 	$(BIN)/python -m tests.rights
+
+test-faults: $(GO) ## what breaks, on the lab: operator, API server, Prometheus, Argo, tenants; writes docs/reliability.md
+	@$(BIN)/python -m lab build
+	@name=faults-$$$$; \
+	trap "$(BIN)/python -m lab down --name $$name >/dev/null 2>&1 || true" EXIT INT TERM; \
+	$(BIN)/python -m lab up --name $$name || exit 1; \
+	export LAB_NAME=$$name; \
+	$(BIN)/python -m pytest -m faults tests/faults --reliability -n $(E2E_WORKERS) --dist loadgroup || \
+	{ echo "what failed beside others is run once more, alone"; \
+	  $(BIN)/python -m pytest -m faults tests/faults --reliability --last-failed --last-failed-no-failures none; }
 
 test-packaging: $(GO) ## the image's steps without an engine, wheel and chart, a release built twice
 	@$(BIN)/python -m lab build

@@ -8,30 +8,38 @@ from canary_operator.model.pause import Hold
 from tests.e2e import telemetryproxy
 from tests.e2e.stage import Stage
 from tests.e2e.telemetryproxy import TelemetryProxy, telemetry_proxy
+from tests.faults.scenarios import Sees, scenario
+
+PROMETHEUS = "Prometheus"
 
 SHORT = ({"setWeight": 50}, {"pause": {"duration": "4s"}})
 TIMED = ({"setWeight": 50}, {"pause": {"duration": "6s"}})
 TWO = (*TIMED, {"setWeight": 60}, {"pause": {"duration": "6s"}})
 
 BAD_ANSWERS = {
-    "refusing": (None, "TelemetryUnavailable"),
-    "hanging": (telemetryproxy.hanging, "TelemetryUnavailable"),
-    "dripping": (telemetryproxy.dripping, "TelemetryUnavailable"),
-    "unavailable": (telemetryproxy.saying(503), "TelemetryUnavailable"),
-    "too many requests": (telemetryproxy.saying(429), "TelemetryUnavailable"),
+    "nothing: it refuses": (None, "TelemetryUnavailable"),
+    "nothing: it hangs": (telemetryproxy.hanging, "TelemetryUnavailable"),
+    "one byte every 0.2 s": (telemetryproxy.dripping, "TelemetryUnavailable"),
+    "503": (telemetryproxy.saying(503), "TelemetryUnavailable"),
+    "429": (telemetryproxy.saying(429), "TelemetryUnavailable"),
     "a login page": (telemetryproxy.html, "TelemetryUnavailable"),
     "warnings": (telemetryproxy.warning, "TelemetryUnavailable"),
-    "a bad query": (telemetryproxy.saying(400, "bad_data"), "ConfigurationError"),
-    "a query that fails": (telemetryproxy.saying(422, "execution"), "ConfigurationError"),
+    "400, a bad query": (telemetryproxy.saying(400, "bad_data"), "ConfigurationError"),
+    "422, a query that fails": (telemetryproxy.saying(422, "execution"), "ConfigurationError"),
     "no series": (telemetryproxy.empty, "NoData"),
-    "not a number": (telemetryproxy.vector("NaN"), "NoData"),
+    "NaN": (telemetryproxy.vector("NaN"), "NoData"),
     "several series": (telemetryproxy.vector("0", "0"), "AmbiguousSeries"),
 }
 
 
 @pytest.mark.parametrize("answer", BAD_ANSWERS)
+@scenario(
+    component=PROMETHEUS,
+    fault="it answers with {answer}",
+    expected="holds past the end of a pause of 4 s with its reason, and promotes once it answers well",
+)
 def test_a_bad_answer_holds_with_its_reason_and_a_good_one_lets_go(
-    stage: Stage, telemetry: TelemetryProxy, answer: str
+    stage: Stage, telemetry: TelemetryProxy, answer: str, seen: Sees
 ) -> None:
     behaviour, reason = BAD_ANSWERS[answer]
     if behaviour is None:
@@ -55,10 +63,12 @@ def test_a_bad_answer_holds_with_its_reason_and_a_good_one_lets_go(
     telemetry.answers(telemetryproxy.passing)
     stage.until(stage.is_promoted, "the promotion once Prometheus answers well")
     assert stage.actions() == [("Hold", "Applied"), ("Release", "Applied")]
+    seen(f"held with {reason}, then promoted")
 
 
+@scenario(component=PROMETHEUS, fault="a good value comes with a warning", expected="holds; the value does not count")
 def test_a_good_value_with_a_warning_does_not_count_towards_a_promotion(
-    stage: Stage, telemetry: TelemetryProxy
+    stage: Stage, telemetry: TelemetryProxy, seen: Sees
 ) -> None:
     stage.template()
     stage.rollout()
@@ -72,9 +82,17 @@ def test_a_good_value_with_a_warning_does_not_count_towards_a_promotion(
     condition = {each["type"]: each["status"] for each in stage.gate()["conditions"]}
     assert condition["TelemetryAvailable"] == "False"
     assert (stage.gate()["evidence"][0].get("measurements") or {}).get("successful", 0) == 0
+    seen("held 5 s, no successful measurement")
 
 
-def test_a_hanging_prometheus_delays_no_hold_of_another_release(stage: Stage, telemetry: TelemetryProxy) -> None:
+@scenario(
+    component=PROMETHEUS,
+    fault="it hangs while another release reaches its pause",
+    expected="the other release is held in time",
+)
+def test_a_hanging_prometheus_delays_no_hold_of_another_release(
+    stage: Stage, telemetry: TelemetryProxy, seen: Sees
+) -> None:
     telemetry.answers(telemetryproxy.hanging)
     stage.template()
     stage.rollout("first")
@@ -88,9 +106,17 @@ def test_a_hanging_prometheus_delays_no_hold_of_another_release(stage: Stage, te
 
     stage.until(lambda: stage.hold("second") is Hold.CONFIRMED, "the hold written twice")
     stage.throughout(lambda: stage.step("second") == 1, 6, "the hold past the end of a pause of 6 s")
+    seen("the other one was held past the end of a pause of 6 s")
 
 
-def test_a_hanging_prometheus_delays_no_hold_of_the_next_pause(stage: Stage, telemetry: TelemetryProxy) -> None:
+@scenario(
+    component=PROMETHEUS,
+    fault="it hangs while a person promotes to the next pause",
+    expected="the next pause is held in time",
+)
+def test_a_hanging_prometheus_delays_no_hold_of_the_next_pause(
+    stage: Stage, telemetry: TelemetryProxy, seen: Sees
+) -> None:
     telemetry.answers(telemetryproxy.hanging)
     stage.template()
     stage.rollout(steps=TWO)
@@ -103,9 +129,13 @@ def test_a_hanging_prometheus_delays_no_hold_of_the_next_pause(stage: Stage, tel
 
     stage.until(lambda: stage.hold() is Hold.CONFIRMED, "the hold of the next pause", timeout=6)
     stage.throughout(lambda: stage.step() == 3, 6, "the hold past the end of a pause of 6 s")
+    seen("the next pause was held within 6 s and past its end")
 
 
-def test_a_hanging_prometheus_does_not_keep_the_gate_from_ending(stage: Stage, telemetry: TelemetryProxy) -> None:
+@scenario(component=PROMETHEUS, fault="it hangs while a person aborts", expected="the gate ends within 5 s", twin=True)
+def test_a_hanging_prometheus_does_not_keep_the_gate_from_ending(
+    stage: Stage, telemetry: TelemetryProxy, seen: Sees
+) -> None:
     telemetry.answers(telemetryproxy.hanging)
     stage.template()
     stage.rollout()
@@ -117,9 +147,11 @@ def test_a_hanging_prometheus_does_not_keep_the_gate_from_ending(stage: Stage, t
 
     stage.until(lambda: stage.gate().get("phase") == "Ended", "the gate to end", timeout=5)
     assert stage.gate()["endedBy"] == "Person"
+    seen("ended by Person")
 
 
-def test_a_person_overrules_while_prometheus_hangs(stage: Stage, telemetry: TelemetryProxy) -> None:
+@scenario(component=PROMETHEUS, fault="it hangs while a person overrules the gate", expected="promotes", twin=True)
+def test_a_person_overrules_while_prometheus_hangs(stage: Stage, telemetry: TelemetryProxy, seen: Sees) -> None:
     telemetry.answers(telemetryproxy.hanging)
     stage.template()
     stage.rollout()
@@ -133,9 +165,17 @@ def test_a_person_overrules_while_prometheus_hangs(stage: Stage, telemetry: Tele
 
     stage.until(stage.is_promoted, "the promotion", timeout=15)
     assert stage.verdict() == ("Promote", "Override")
+    seen("promoted by Override")
 
 
-def test_lost_telemetry_aborts_only_where_the_policy_says_so(stage: Stage, telemetry: TelemetryProxy) -> None:
+@scenario(
+    component=PROMETHEUS,
+    fault="503 for longer than escalateAfter, one policy says Abort, one says Hold",
+    expected="aborts the one with TelemetryLost, holds the other and says for how long; never promotes",
+)
+def test_lost_telemetry_aborts_only_where_the_policy_says_so(
+    stage: Stage, telemetry: TelemetryProxy, seen: Sees
+) -> None:
     telemetry.answers(telemetryproxy.saying(503))
     stage.template()
     stage.policy("abort", telemetryLoss={"escalateAfter": "4s", "then": "Abort"})
@@ -155,9 +195,17 @@ def test_lost_telemetry_aborts_only_where_the_policy_says_so(stage: Stage, telem
     )
     assert stage.verdict("holding") == ("Hold", "TelemetryUnavailable")
     assert stage.step("holding") == 1
+    seen("TelemetryLost for the one, TelemetryUnavailable for the other")
 
 
-def test_short_losses_of_telemetry_do_not_add_up_to_an_abort(stage: Stage, telemetry: TelemetryProxy) -> None:
+@scenario(
+    component=PROMETHEUS,
+    fault="503 three times for less than escalateAfter, the policy says Abort",
+    expected="holds, and does not abort",
+)
+def test_short_losses_of_telemetry_do_not_add_up_to_an_abort(
+    stage: Stage, telemetry: TelemetryProxy, seen: Sees
+) -> None:
     stage.template(failure_limit=1000)
     stage.policy(telemetryLoss={"escalateAfter": "5s", "then": "Abort"})
     stage.rollout(annotations={"canary-operator.io/slo-policy": "policy"})
@@ -172,11 +220,17 @@ def test_short_losses_of_telemetry_do_not_add_up_to_an_abort(stage: Stage, telem
         stage.until(lambda: stage.verdict()[1] != "TelemetryUnavailable", "its end", timeout=10)
 
     assert not stage.status().get("abort")
+    seen("held three times, no abort")
 
 
 @pytest.mark.xdist_group("own-lab")
 @pytest.mark.parametrize("loss", ["its data kept", "its data lost"])
-def test_prometheus_is_killed_during_a_pause_and_started_again(own_stage: Stage, loss: str) -> None:
+@scenario(
+    component=PROMETHEUS,
+    fault="it is killed during a pause and starts again, {loss}",
+    expected="holds past the end of the pause, promotes once it is back",
+)
+def test_prometheus_is_killed_during_a_pause_and_started_again(own_stage: Stage, loss: str, seen: Sees) -> None:
     stage = own_stage
     stage.template()
     stage.rollout(steps=TIMED)
@@ -195,9 +249,11 @@ def test_prometheus_is_killed_during_a_pause_and_started_again(own_stage: Stage,
 
     stage.until(stage.is_promoted, "the promotion once Prometheus is back")
     assert stage.actions() == [("Hold", "Applied"), ("Release", "Applied")]
+    seen("held with TelemetryUnavailable, then promoted")
 
 
-def test_two_providers_fail_each_for_itself(stage: Stage) -> None:
+@scenario(component=PROMETHEUS, fault="503 between two releases", expected="holds both, promotes both after it")
+def test_two_providers_fail_each_for_itself(stage: Stage, seen: Sees) -> None:
     with telemetry_proxy(stage.lab.prometheus_url) as telemetry:
         stage.template()
         stage.rollout("web", steps=SHORT)
@@ -211,3 +267,4 @@ def test_two_providers_fail_each_for_itself(stage: Stage) -> None:
         stage.until(lambda: stage.verdict("shop") == ("Hold", "TelemetryUnavailable"), "the hold of the later one")
         telemetry.answers(telemetryproxy.passing)
         stage.until(lambda: stage.is_promoted("web") and stage.is_promoted("shop"), "both promotions")
+    seen("both held, both promoted")
