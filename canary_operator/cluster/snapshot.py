@@ -162,20 +162,12 @@ class Reader:
 
     async def _with_facts(self, found: Snapshot) -> Snapshot:
         now = self._clock()
-        if not needs_evidence(found, now):
+        # A hold that must be written first waits for nothing.
+        if not engine.listens(found, now):
             return found
         labels = _labels(self._store.rollout_body(found.rollout.ref) or {})
         facts = await self._gatherer.facts(engine.to_judge(found, now).rollout, labels, references(found))
         return dataclasses.replace(found, facts=facts)
-
-
-def needs_evidence(found: Snapshot, now: float) -> bool:
-    """Whether a look at ``now`` (Unix seconds) needs to know more than the watch tells.
-
-    It does where objectives judge, except where something must be written first: a hold waits for nothing.
-    """
-    policies = (policy for policy in found.policies.values() if isinstance(policy, SLOPolicySpec))
-    return any(policy.objectives for policy in policies) and engine.listens(found, now)
 
 
 def references(found: Snapshot) -> frozenset[SLORefKey]:

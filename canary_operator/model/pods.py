@@ -50,7 +50,8 @@ class PodFacts:
 
         node: where it runs, "" while it is not scheduled.
 
-        images: (container, image with digest) of the containers whose image is known, sorted.
+        images: (container, image by digest) of the containers whose image is known, sorted: what really runs, as
+            ``registry/app@sha256:…``, or the bare ``sha256:…`` of an image that no registry has named.
 
         last_restart: when any of its containers was last started again, None if never or if nobody knows.
 
@@ -111,10 +112,15 @@ def parse_pod(body: Body) -> PodFacts:
         reason=_reason(status, (*initial, *containers)),
         last_exit=_last_exit(containers),
         node=spec.get("nodeName") or "",
-        images=tuple(sorted((each["name"], each["imageID"]) for each in containers if each.get("imageID"))),
+        images=tuple(sorted((each["name"], _image(each["imageID"])) for each in containers if each.get("imageID"))),
         last_restart=max((at for each in containers for at in _restarts(each)), default=None),
         unready_since=_changed(status, "False") if any(map(_fails_its_probe, containers)) else None,
     )
+
+
+def _image(image_id: str) -> str:
+    # Docker says by which of its ways it has come to know an image: docker-pullable://registry/app@sha256:…
+    return image_id.rpartition("://")[2]
 
 
 def _controller(meta: Body) -> str:

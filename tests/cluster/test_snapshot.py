@@ -1,6 +1,5 @@
 """Plan: what is found under the names a Rollout refers to; a gate that cannot be read; rollbacks in the window."""
 
-import dataclasses
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, cast
 
@@ -8,13 +7,13 @@ import pytest
 
 from canary_operator.cluster import kinds
 from canary_operator.cluster.api import Api
-from canary_operator.cluster.snapshot import Reader, needs_evidence, references, snapshot
+from canary_operator.cluster.snapshot import Reader, references, snapshot
 from canary_operator.cluster.store import Store
 from canary_operator.errors import ClusterUnavailable
 from canary_operator.model import durations
 from canary_operator.model.decision import Snapshot
 from canary_operator.model.facts import NO_FACTS, Births, SLORefKey
-from canary_operator.model.gate import GateStatus, Pending
+from canary_operator.model.gate import GateStatus
 from canary_operator.model.pods import VersionPods
 from canary_operator.model.policy import CanaryGateSpec, SLOPolicySpec
 from canary_operator.model.providers import ProviderAddresses
@@ -124,7 +123,11 @@ class ReplicaSets:
         self.bodies = bodies
         self.asked: list[tuple[str, Mapping[str, str]]] = []
         self.pods_asked = 0
+        self.rollout: Body | None = None
         self.down = False
+
+    async def get_rollout(self, ref: RolloutRef) -> Body | None:
+        return self.rollout
 
     async def list_replica_sets(self, namespace: str, labels: Mapping[str, str]) -> tuple[Body, ...]:
         self.asked.append((namespace, labels))
@@ -347,15 +350,11 @@ def rolled_back(body: Body) -> None:
     body["spec"]["rollbackWindow"] = {"revisions": 3}
 
 
-def unknown_policy(body: Body) -> None:
-    body["metadata"]["annotations"]["canary-operator.io/slo-policy"] = "nobodys"
-
-
 @pytest.mark.parametrize(
     "state",
     [
         *(not_held_yet, held_once, unseen_by_argo, off),
-        *(in_no_release, in_its_first_deployment, aborted, rolled_back, unknown_policy),
+        *(in_no_release, in_its_first_deployment, aborted, rolled_back),
     ],
 )
 async def test_nobody_is_asked_for_facts_where_they_change_nothing_or_a_hold_must_be_written(
@@ -372,15 +371,29 @@ async def test_nobody_is_asked_for_facts_where_they_change_nothing_or_a_hold_mus
     assert (api.pods_asked, found.facts) == (0, NO_FACTS)
 
 
-def test_nobody_is_asked_for_facts_while_an_action_is_pending(held: Body) -> None:
-    store = Store()
+@pytest.mark.parametrize("names", ["canary", "nobodys"])
+async def test_pods_are_asked_for_whatever_judges(held: Body, names: str) -> None:
+    store, api = Store(), ReplicaSets(a_replica_set(NEW, 1), a_replica_set(STABLE, 5))
+    held["metadata"]["annotations"]["canary-operator.io/slo-policy"] = names
     store.put(kinds.ROLLOUTS, held)
-    store.put(kinds.SLO_POLICIES, a_policy())
-    found = taken(store)
-    pending = GateStatus(pending=Pending(action="Hold", decision_id="d-1", at="2026-09-14T10:00:00Z"))
 
-    assert needs_evidence(found, START)
-    assert not needs_evidence(dataclasses.replace(found, status=pending), START)
+    found = await a_reader(store, api).read(REF)
+
+    assert found is not None
+    assert (api.pods_asked, isinstance(found.facts.pods, VersionPods)) == (1, True)
+
+
+async def test_nobody_is_asked_for_facts_while_an_action_is_pending(held: Body) -> None:
+    store, api = Store(), ReplicaSets(a_replica_set(NEW, 1), a_replica_set(STABLE, 5))
+    pending = {"action": "Hold", "decisionId": "d-1", "at": "2026-09-14T10:00:00Z"}
+    store.put(kinds.ROLLOUTS, held)
+    api.rollout = held
+    store.put(kinds.CANARY_GATES, an_object("guestbook", spec={}, status={"pending": pending}))
+
+    found = await a_reader(store, api).read(REF)
+
+    assert found is not None
+    assert (api.pods_asked, found.facts) == (0, NO_FACTS)
 
 
 def test_objectives_refer_to_objects_each_once(store: Store) -> None:

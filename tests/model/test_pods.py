@@ -224,3 +224,16 @@ def test_images_are_told_by_container_once_they_are_known() -> None:
     unknown = a_container(waiting("ContainerCreating"), name="proxy") | {"imageID": ""}
 
     assert [name for name, _ in parse_pod(a_pod(unknown, a_container())).images] == ["app"]
+
+
+@pytest.mark.parametrize(
+    ("image_id", "image"),
+    [
+        ("registry.example/app@sha256:1f", "registry.example/app@sha256:1f"),
+        ("docker-pullable://registry.example/app@sha256:1f", "registry.example/app@sha256:1f"),
+        ("docker://sha256:1f", "sha256:1f"),
+        ("sha256:1f", "sha256:1f"),
+    ],
+)
+def test_an_image_is_told_by_its_digest_whichever_runtime_says_so(image_id: str, image: str) -> None:
+    assert parse_pod(a_pod(a_container() | {"imageID": image_id})).images == (("app", image),)

@@ -90,6 +90,6 @@ def _since(pod: PodFacts) -> float:
 def looks(ground: Ground) -> Sequence[Look]:
     """The pods of the canary, where objectives judge and the pods are known."""
     pods = ground.snapshot.facts.pods
-    if isinstance(pods, Absent) or not pods.canary:
+    if not ground.policy.objectives or isinstance(pods, Absent) or not pods.canary:
         return ()
     return (Look(pods, ground.policy.guards.max_restarts),)
