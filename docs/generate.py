@@ -35,7 +35,8 @@ HOLD = {
     HoldReason.CANARY_UNHEALTHY: "the canary's containers keep crashing or stay unready, and `failAction` is Hold",
     HoldReason.EXPOSURE_SPENT: "the release has cost more bad requests than allowed, and `failAction` is Hold",
     HoldReason.CONDITIONS_FAILED: "a metric failed, and the policy's `failAction` is Hold",
-    HoldReason.TELEMETRY_LOST: "no telemetry for `escalateAfter`, `then: Abort`, and `failAction` is Hold",
+    HoldReason.TELEMETRY_LOST: "no telemetry for `telemetryLoss.escalateAfter`, and the policy says `then: Hold`, or "
+    "`failAction` is Hold",
     HoldReason.CONFIGURATION_ERROR: "an annotation, policy, template, argument, address, condition or query cannot "
     "be used; the message names the place and what is allowed",
     HoldReason.TELEMETRY_UNAVAILABLE: "the provider refuses, times out, answers 429 or 5xx, with warnings or partially",

@@ -3,8 +3,6 @@
 Law: pure; the precedence of reasons stands in tables.py.
 """
 
-from dataclasses import replace
-
 from canary_operator.engine import tables
 from canary_operator.errors import ConfigurationError
 from canary_operator.model import durations
@@ -82,7 +80,7 @@ def escalated(finding: Finding, policy: SLOPolicySpec, lost_for: float) -> Findi
     if finding.reason is not HoldReason.TELEMETRY_UNAVAILABLE or lost_for < loss.escalate_after:
         return finding
     gone = f"no telemetry for {durations.format_duration(lost_for)}: {finding.message}"
-    return Finding(AbortReason.TELEMETRY_LOST, gone) if loss.then == "Abort" else replace(finding, message=gone)
+    return Finding(AbortReason.TELEMETRY_LOST if loss.then == "Abort" else HoldReason.TELEMETRY_LOST, gone)
 
 
 def softened(finding: Finding, policy: SLOPolicySpec) -> Finding:

@@ -3,10 +3,11 @@
 import shutil
 
 import pytest
+import requests
 
 from canary_operator.model.pause import Hold
 from tests.e2e import telemetryproxy
-from tests.e2e.stage import Stage
+from tests.e2e.stage import Operator, Stage
 from tests.e2e.telemetryproxy import TelemetryProxy, telemetry_proxy
 from tests.faults.scenarios import Sees, scenario
 
@@ -171,7 +172,8 @@ def test_a_person_overrules_while_prometheus_hangs(stage: Stage, telemetry: Tele
 @scenario(
     component=PROMETHEUS,
     fault="503 for longer than escalateAfter, one policy says Abort, one says Hold",
-    expected="aborts the one with TelemetryLost, holds the other and says for how long; never promotes",
+    expected="aborts the one with TelemetryLost, holds the other with it, each told by an Event and a metric; "
+    "promotes the other once Prometheus answers",
 )
 def test_lost_telemetry_aborts_only_where_the_policy_says_so(
     stage: Stage, telemetry: TelemetryProxy, seen: Sees
@@ -182,7 +184,7 @@ def test_lost_telemetry_aborts_only_where_the_policy_says_so(
     stage.policy("hold", telemetryLoss={"escalateAfter": "4s", "then": "Hold"})
     stage.rollout("aborting", annotations={"canary-operator.io/slo-policy": "abort"})
     stage.rollout("holding", annotations={"canary-operator.io/slo-policy": "hold"})
-    stage.operator(prometheus=telemetry.url)
+    operator = stage.operator(prometheus=telemetry.url)
 
     stage.release(name="holding")
     stage.release(name="aborting")
@@ -193,9 +195,14 @@ def test_lost_telemetry_aborts_only_where_the_policy_says_so(
     stage.until(
         lambda: "no telemetry for" in str(stage.gate("holding").get("message")), "the gate to say how long it waits"
     )
-    assert stage.verdict("holding") == ("Hold", "TelemetryUnavailable")
-    assert stage.step("holding") == 1
-    seen("TelemetryLost for the one, TelemetryUnavailable for the other")
+    assert stage.verdict("holding") == ("Hold", "TelemetryLost")
+    for name in ("aborting", "holding"):
+        stage.until(
+            lambda name=name: _is_told(stage, operator, name, "TelemetryLost"), f"the loss of {name} to be told"
+        )
+    telemetry.answers(telemetryproxy.passing)
+    stage.until(lambda: stage.is_promoted("holding"), "the promotion once Prometheus answers")
+    seen("TelemetryLost for both, an abort of the one and a hold of the other, each with an Event and its count")
 
 
 @scenario(
@@ -268,3 +275,12 @@ def test_two_providers_fail_each_for_itself(stage: Stage, seen: Sees) -> None:
         telemetry.answers(telemetryproxy.passing)
         stage.until(lambda: stage.is_promoted("web") and stage.is_promoted("shop"), "both promotions")
     seen("both held, both promoted")
+
+
+def _is_told(stage: Stage, operator: Operator, name: str, reason: str) -> bool:
+    """Whether there is an Event about this reason, and a series that counted it."""
+    told = [event for event in stage.events(name) if event["reason"] == reason]
+    series = f'rollout="{name}",verdict="{stage.verdict(name)[0]}"'
+    lines = requests.get(f"{operator.web}/metrics", timeout=5).text.splitlines()
+    counted = [line for line in lines if line.startswith("canary_operator_decisions_total") and series in line]
+    return bool(told) and any(f'reason="{reason}"' in line and float(line.split()[-1]) > 0 for line in counted)

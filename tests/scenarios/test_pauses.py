@@ -240,7 +240,7 @@ def test_a_template_that_changes_in_the_warm_up_is_not_measured_in_it():
 
 
 @pytest.mark.parametrize(
-    ("then", "verdict"), [("Hold", ("Hold", "TelemetryUnavailable")), ("Abort", ("Abort", "TelemetryLost"))]
+    ("then", "verdict"), [("Hold", ("Hold", "TelemetryLost")), ("Abort", ("Abort", "TelemetryLost"))]
 )
 def test_lost_telemetry_escalates_as_the_policy_says(then, verdict):
     policy = a_policy(telemetryLoss={"escalateAfter": "5m", "then": then}, maxHold="10h")
@@ -250,6 +250,27 @@ def test_lost_telemetry_escalates_as_the_policy_says(then, verdict):
 
     assert before == ("Hold", "TelemetryUnavailable")
     assert verdict == world.verdict
+    assert not world.is_promoted
+
+
+def test_telemetry_that_was_lost_for_long_and_comes_back_is_judged_as_ever():
+    policy = a_policy(telemetryLoss={"escalateAfter": "5m", "then": "Hold"}, maxHold="10h")
+    world = a_world(*ONE_INDEFINITE, policy=policy, outages=[(0, 600)]).release().until(590)
+    lost = world.verdict
+    world.until(900)
+
+    assert lost == ("Hold", "TelemetryLost")
+    assert world.is_promoted
+
+
+def test_telemetry_that_is_lost_for_long_is_never_promoted_by_time():
+    loss = {"escalateAfter": "5m", "then": "Hold"}
+    policy = a_policy(telemetryLoss=loss, maxHold="10m", onMaxHold="Promote", minMeasurements=1000)
+    world = a_world(*ONE_INDEFINITE, policy=policy, outages=[(60, 10_000)]).release().until(2000)
+
+    assert world.verdict == ("Hold", "MaxHold")
+    assert "before it TelemetryLost" in world.status.message
+    assert not world.is_promoted
 
 
 def test_telemetry_that_came_back_starts_the_escalation_anew():
