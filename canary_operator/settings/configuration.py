@@ -18,6 +18,7 @@ from pydantic_settings import (
 )
 
 from canary_operator.errors import ConfigurationError
+from canary_operator.settings.audit import Audit
 from canary_operator.settings.lease import Lease
 from canary_operator.settings.notifications import Notification
 from canary_operator.settings.providers import Provider
@@ -74,6 +75,8 @@ class Settings(BaseSettings):
     notifications: tuple[Notification, ...] = Field(
         default=(), description="Who is told of new verdicts. Default none: Events, metrics and logs tell them anyway."
     )
+
+    audit: Audit = Field(default=Audit(), description="Where records of decisions go besides the API server.")
 
     @model_validator(mode="after")
     def _unique_names(self) -> Self:
