@@ -14,16 +14,18 @@ import structlog
 from canary_operator import engine
 from canary_operator.cluster.acting import HOLD_PATIENCE_SECONDS, perform
 from canary_operator.cluster.api import Api
+from canary_operator.cluster.ledger import Ledger
 from canary_operator.cluster.scribe import Scribe
 from canary_operator.cluster.snapshot import Reader
 from canary_operator.engine import answering, memory
 from canary_operator.engine.answering import Told
 from canary_operator.errors import ClusterError
-from canary_operator.model.decision import Action, ActionKind, Applied, Decision, Outcome, Snapshot
-from canary_operator.model.gate import GateStatus, LastAction
+from canary_operator.journal import occasions
+from canary_operator.journal.inputs import Inputs
+from canary_operator.model.decision import Action, ActionKind, Applied, Decision, Snapshot
+from canary_operator.model.gate import GateStatus
 from canary_operator.model.look import Listener, Look
 from canary_operator.model.policy import Mode
-from canary_operator.model.record import RecordedAction
 from canary_operator.model.rollout import RolloutRef
 from canary_operator.model.samples import Question, Samples
 from canary_operator.telemetry import Telemetry
@@ -42,6 +44,7 @@ class World:
     fetch: Callable[[Collection[Question]], Awaitable[Samples]]
     api: Api
     scribe: Scribe
+    ledger: Ledger
     telemetry: Telemetry
     clock: Callable[[], float]
     listeners: tuple[Listener, ...] = ()
@@ -58,7 +61,7 @@ class Verbs:
     fetch: Callable[[World, Snapshot, Collection[Question]], Awaitable[Samples | None]]
     decide: Callable[[Snapshot, Samples, float], Decision]
     apply: Callable[[World, Snapshot, Decision], Awaitable[Applied | None]]
-    record: Callable[[World, Snapshot, Decision, Applied | None, float], Awaitable[GateStatus]]
+    record: Callable[[World, Inputs, Decision, Applied | None], Awaitable[GateStatus]]
 
 
 async def reconcile(world: World, ref: RolloutRef) -> float:
@@ -88,7 +91,7 @@ async def reconcile(world: World, ref: RolloutRef) -> float:
     applied = await verbs.apply(world, snapshot, decision)
     # 6. Said and kept, now that the outcome is known.
     try:
-        status = await verbs.record(world, snapshot, decision, applied, now)
+        status = await verbs.record(world, Inputs(snapshot, samples, now), decision, applied)
     except ClusterError:
         await hold_unrecorded(world, snapshot, decision, now)
         raise
@@ -155,21 +158,20 @@ async def intend(world: World, snapshot: Snapshot, decision: Decision, action: A
         log.warning("intention_not_written", rollout=str(action.ref), error=type(error).__name__, message=str(error))
 
 
-async def record(
-    world: World, snapshot: Snapshot, decision: Decision, applied: Applied | None, now: float
-) -> GateStatus:
+async def record(world: World, inputs: Inputs, decision: Decision, applied: Applied | None) -> GateStatus:
     """Write down what was decided and done, and tell it to whom it concerns. Returns the status as it was written."""
+    snapshot, now = inputs.snapshot, inputs.now
     before, status = snapshot.status, decision.status
     if not _has_gate(snapshot):
         return status
     if applied is not None:
         status = memory.concluded(status, applied)
-    verdict_changed = _is_new_verdict(before, status)
+    verdict_changed = occasions.is_new_verdict(before, status)
     if verdict_changed:
-        status = await world.scribe.record(snapshot, status, now, None)
-    action = _action_to_record(before, status)
+        status = await world.ledger.record(inputs, status, None)
+    action = occasions.new_action(before, status)
     if action is not None:
-        status = await world.scribe.record(snapshot, status, now, action)
+        status = await world.ledger.record(inputs, status, action)
     if _is_shown(before, status):
         status = await world.scribe.show(snapshot, status, now)
     if status != before:
@@ -185,36 +187,6 @@ async def record(
 def _has_gate(snapshot: Snapshot) -> bool:
     """Whether there is a CanaryGate to write to: a Rollout that never opted in has none."""
     return snapshot.gate_generation is not None or snapshot.opt_in.mode is not Mode.OFF
-
-
-def _is_new_verdict(before: GateStatus, status: GateStatus) -> bool:
-    """Whether the verdict has changed, in this cycle or in an interrupted one whose outcome is known only now."""
-    if status.verdict is None:
-        return False
-    interrupted = before.pending is not None and before.pending.at == status.since
-    return interrupted or status.since != before.since
-
-
-def _action_to_record(before: GateStatus, status: GateStatus) -> RecordedAction | None:
-    """The action whose outcome has just become known; both writes of a hold are one action."""
-    last = status.last_action
-    if last is None or last == before.last_action or _is_told(before.last_action, last):
-        return None
-    return RecordedAction.model_validate(
-        {"kind": last.action, "decisionId": last.decision_id, "outcome": last.outcome, "message": last.message}
-    )
-
-
-def _is_told(told: LastAction | None, last: LastAction) -> bool:
-    if told is None or told.outcome != last.outcome:
-        return False
-    # A right that is missing is missing at every attempt: told once.
-    refused_again = last.outcome == Outcome.REFUSED.value and _target(told) == _target(last)
-    return refused_again or told.decision_id == last.decision_id
-
-
-def _target(action: LastAction) -> tuple[object, ...]:
-    return (action.action, action.pod_hash, action.step_index, action.pause_start)
 
 
 def _is_shown(before: GateStatus, status: GateStatus) -> bool:

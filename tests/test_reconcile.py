@@ -7,11 +7,13 @@ import math
 import pytest
 
 from canary_operator.cluster import kinds
+from canary_operator.cluster.ledger import Ledger
 from canary_operator.cluster.scribe import Scribe
 from canary_operator.cluster.snapshot import Reader
 from canary_operator.cluster.store import Store
 from canary_operator.errors import ClusterError, ClusterUnavailable
 from canary_operator.journal import records
+from canary_operator.journal.records import Origin
 from canary_operator.model.gate import GateStatus
 from canary_operator.model.pause import Hold
 from canary_operator.model.providers import ProviderAddresses
@@ -45,6 +47,7 @@ class Stage:
             fetch=self.fetch,
             api=self.api,
             scribe=Scribe(self.api, self.store, lambda _: ""),
+            ledger=Ledger(self.api, Origin("configuration"), 100),
             telemetry=self.telemetry,
             clock=lambda: self.now,
         )

@@ -47,7 +47,7 @@ Query = Sequence[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What became of a write to an object that is not a Rollout, and the object as it is now, where known.
+    """What became of a write, the HTTP status of the answer, and the object as it is now, where known.
 
     STALE: it was already there when it was to be created, or another object of the name is there.
     """
@@ -55,6 +55,7 @@ class Written:
     outcome: Outcome
     message: str = ""
     body: Body | None = None
+    code: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,7 @@ class Api:
         """Apply a guarded patch to ``/status``. Whatever the outcome, it was sent once."""
         call = calls.PATCH_ROLLOUT_STATUS
         written = await self._patch(call, ref.namespace, ref.name, json_patch, JSON_PATCH)
-        return Applied(written.outcome, written.message)
+        return Applied(written.outcome, written.message, written.code)
 
     async def list_watched(self, resource: Resource, namespace: str | None = None) -> Listing:
         """List all objects of a watched kind, of one namespace or of all."""
@@ -180,12 +181,6 @@ class Api:
         """List the recorded decisions, all or those with these labels."""
         return (await self._list(calls.LIST_DECISIONS, namespace, _selecting(labels or {}))).items
 
-    async def decisions(self, namespace: str | None) -> AsyncIterator[Body]:
-        """Go through all recorded decisions; no more than a page of them is in memory."""
-        async for page in self._pages(calls.LIST_DECISIONS, namespace, ()):
-            for body in page.get("items") or ():
-                yield body
-
     async def delete_decision(self, namespace: str, name: str, uid: str) -> Written:
         """Delete this very decision."""
         return await self._delete(calls.DELETE_DECISION, namespace, name, uid)
@@ -231,7 +226,7 @@ class Api:
         options = {"propagationPolicy": "Background", "preconditions": {"uid": uid}}
         reply = await self._transport.ask(call, _path(call, namespace, name), body=options, content_type=JSON)
         written = _written(reply)
-        return Written(written.outcome, written.message)
+        return Written(written.outcome, written.message, code=written.code)
 
 
 def gate_body(ref: RolloutRef, rollout_uid: str) -> dict[str, Any]:
@@ -277,12 +272,12 @@ def _granted(call: Call, reply: Reply) -> Reply:
 
 def _written(reply: Reply) -> Written:
     if reply.ok:
-        return Written(Outcome.APPLIED, body=reply.document)
+        return Written(Outcome.APPLIED, body=reply.document, code=reply.status)
     if _is_gone(reply):
-        return Written(Outcome.GONE, reply.message)
+        return Written(Outcome.GONE, reply.message, code=reply.status)
     if reply.status == 409 or _is_failed_test(reply):
-        return Written(Outcome.STALE, reply.message)
-    return Written(Outcome.REFUSED, reply.message)
+        return Written(Outcome.STALE, reply.message, code=reply.status)
+    return Written(Outcome.REFUSED, reply.message, code=reply.status)
 
 
 def _is_gone(reply: Reply) -> bool:

@@ -1,10 +1,10 @@
-"""Writing down what was decided: the CanaryGate, the chain of GateDecisions, Events, AnalysisRuns.
+"""Showing what was decided: the CanaryGate, Events, AnalysisRuns.
 
-Law: bodies come from journal/. A record that was already there is as good as one that was just written.
+Law: bodies come from journal/.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import structlog
@@ -14,40 +14,30 @@ from canary_operator.cluster.api import Api, Written
 from canary_operator.cluster.store import Store
 from canary_operator.engine.judged import JudgedMetric, judged_metrics
 from canary_operator.errors import ClusterError, ClusterRefused, ConfigurationError
-from canary_operator.journal import analysis_run, events, records
+from canary_operator.journal import analysis_run, events
 from canary_operator.model.decision import Outcome, Snapshot
 from canary_operator.model.gate import GateStatus, PauseStatus
 from canary_operator.model.pods import POD_HASH_LABEL
-from canary_operator.model.record import GateDecisionSpec, RecordedAction
 from canary_operator.model.rollout import Body, RolloutRef
-from canary_operator.model.sink import Sink
 
 log = structlog.get_logger()
 
-# GateDecisions of one Rollout beyond this many are deleted, oldest first, a batch at a time.
-KEPT_DECISIONS = 500
-_PRUNE_EVERY = 50
-# What one interrupted cycle can have recorded and not remembered: a verdict and an action.
-_LEFT_BEHIND = 2
 # All runs of the current release are shown, within reason: Argo reads them all, and a release can be retried for ever.
 KEPT_RUNS_OF_RELEASE = 50
 
-UID_LABEL = "canary-operator.io/rollout-uid"
 _REVISION = "rollout.argoproj.io/revision"
 
 
 class Scribe:
     """Writes our own kinds, and tells the store what it has written.
 
-    ``link`` says the address of a gate's page, empty where there is none. ``sinks`` are told of every record, and
-    none is deleted that one of them does not have.
+    ``link`` says the address of a gate's page, empty where there is none.
     """
 
-    def __init__(self, api: Api, store: Store, link: Callable[[RolloutRef], str], sinks: Sequence[Sink] = ()) -> None:
+    def __init__(self, api: Api, store: Store, link: Callable[[RolloutRef], str]) -> None:
         self._api = api
         self._store = store
         self._link = link
-        self._sinks = sinks
 
     async def remember(self, snapshot: Snapshot, status: GateStatus) -> None:
         """Write the status of the Rollout's CanaryGate, and create the gate where there is none.
@@ -67,85 +57,6 @@ class Scribe:
             raise ClusterRefused(f"CanaryGate: {written.outcome.value}: {written.message}")
         self._store.put(kinds.CANARY_GATES, written.body)
         return written.body
-
-    async def record(
-        self, snapshot: Snapshot, status: GateStatus, now: float, action: RecordedAction | None
-    ) -> GateStatus:
-        """Add a GateDecision to the gate's chain. Returns the status with the new head of the chain.
-
-        What a crash has left behind, recorded but not remembered, is caught up with first and not told twice. A gate
-        that was deleted goes on with the chain it had, of which the first records may be gone.
-
-        Raises:
-
-            ClusterError: if the records cannot be read or written.
-        """
-        if status.sequence > 0:
-            added = await self._add(snapshot, status, now, action)
-            if added is not None:
-                return added
-        wanted = records.decision_record(snapshot, status, now, action)
-        status, told = await self._catch_up(snapshot.rollout.ref, status, wanted)
-        if told:
-            return status
-        added = await self._add(snapshot, status, now, action)
-        if added is None:
-            raise ClusterRefused(f"GateDecision {status.sequence + 1} of {snapshot.rollout.ref} cannot be found")
-        return added
-
-    async def _add(
-        self, snapshot: Snapshot, status: GateStatus, now: float, action: RecordedAction | None
-    ) -> GateStatus | None:
-        """The status with the new head of the chain; None where its place is taken."""
-        ref = snapshot.rollout.ref
-        record = records.decision_record(snapshot, status, now, action)
-        written = await self._api.create_decision(ref.namespace, _decision_body(ref, record))
-        if written.outcome is Outcome.STALE:
-            return None
-        if written.outcome is not Outcome.APPLIED:
-            log.error("decision_not_recorded", rollout=str(ref), outcome=written.outcome.value, message=written.message)
-            return status
-        self._tell_sinks(ref, record)
-        if record.sequence % _PRUNE_EVERY == 0:
-            await self._prune(ref, record.rollout.uid, record.sequence - KEPT_DECISIONS)
-        return _at_head(status, record.sequence, record.hash)
-
-    async def _catch_up(self, ref: RolloutRef, status: GateStatus, wanted: GateDecisionSpec) -> tuple[GateStatus, bool]:
-        """The status with the head of the stored chain, or with the record that tells already what is wanted."""
-        stored = [body["spec"] for body in await self._stored(ref, wanted.rollout.uid)]
-        ahead = sorted(
-            (spec for spec in stored if spec["sequence"] > status.sequence), key=lambda spec: spec["sequence"]
-        )
-        for spec in ahead[-_LEFT_BEHIND:]:
-            # A crash may have come before the sinks were told.
-            self._tell_sinks(ref, GateDecisionSpec.model_validate(spec))
-            if _tells_the_same(spec, wanted):
-                return _at_head(status, spec["sequence"], spec["hash"]), True
-        return (_at_head(status, ahead[-1]["sequence"], ahead[-1]["hash"]) if ahead else status), False
-
-    async def _stored(self, ref: RolloutRef, uid: str) -> list[Body]:
-        bodies = await self._api.list_decisions(ref.namespace, {UID_LABEL: uid})
-        return [body for body in bodies if body["spec"]["rollout"]["uid"] == uid]
-
-    async def _prune(self, ref: RolloutRef, uid: str, newest: int) -> None:
-        old = [body for body in await self._stored(ref, uid) if body["spec"]["sequence"] <= newest]
-        for body in self._kept_elsewhere(ref, sorted(old, key=_sequence)):
-            await self._api.delete_decision(ref.namespace, body["metadata"]["name"], body["metadata"]["uid"])
-
-    def _kept_elsewhere(self, ref: RolloutRef, old: Iterable[Body]) -> Iterable[Body]:
-        """The records, oldest first, up to the first that a sink does not have; it is told of that one again."""
-        for body in old:
-            record = GateDecisionSpec.model_validate(body["spec"])
-            lacking = [sink for sink in self._sinks if not sink.is_kept(record.rollout.uid, record.sequence)]
-            if lacking:
-                for sink in lacking:
-                    sink.keep(ref, record)
-                return
-            yield body
-
-    def _tell_sinks(self, ref: RolloutRef, record: GateDecisionSpec) -> None:
-        for sink in self._sinks:
-            sink.keep(ref, record)
 
     async def tell(self, ref: RolloutRef, status: GateStatus, now: float) -> None:
         """Post the Event of a changed verdict; an equal one is renewed."""
@@ -247,38 +158,5 @@ def _metrics(snapshot: Snapshot) -> tuple[JudgedMetric, ...]:
         return ()
 
 
-def _at_head(status: GateStatus, sequence: int, record_hash: str) -> GateStatus:
-    return status.model_copy(update={"sequence": sequence, "record_hash": record_hash})
-
-
-def _tells_the_same(stored: Mapping[str, Any], record: GateDecisionSpec) -> bool:
-    """Whether a stored record tells this action, or without one this verdict; times and sentences may differ."""
-    action = stored.get("action")
-    if action is None or record.action is None:
-        told = (stored.get("verdict"), stored["reason"])
-        return action is None and record.action is None and told == (record.verdict, record.reason)
-    return (action["decisionId"], action["outcome"]) == (record.action.decision_id, record.action.outcome)
-
-
-def _sequence(body: Body) -> int:
-    return int(body["spec"]["sequence"])
-
-
 def _is_owned(gate: Body, uid: str) -> bool:
     return any(owner.get("uid") == uid for owner in gate["metadata"].get("ownerReferences") or ())
-
-
-def _decision_body(ref: RolloutRef, record: GateDecisionSpec) -> dict[str, Any]:
-    return {
-        "apiVersion": kinds.GATE_DECISIONS.api_version,
-        "kind": kinds.GATE_DECISIONS.kind,
-        "metadata": {
-            "name": records.record_name(ref, record),
-            "namespace": ref.namespace,
-            "labels": {
-                "app.kubernetes.io/managed-by": "canary-operator",
-                UID_LABEL: record.rollout.uid,
-            },
-        },
-        "spec": record.model_dump(mode="json", by_alias=True, exclude_none=True),
-    }

@@ -61,6 +61,7 @@ def snapshot(
         status=_gate_status(gate),
         addresses=addresses,
         evaluation_interval=evaluation_interval,
+        policy_generations=_generations(store, policies, ref.namespace),
     )
 
 
@@ -202,6 +203,11 @@ def _labels(body: Body) -> Mapping[str, str]:
 def _policies(store: Store, opt_in: OptIn, namespace: str) -> dict[str, SLOPolicySpec | str]:
     found = {name: store.policy(name, namespace) for name in opt_in.policies}
     return {name: policy for name, policy in found.items() if policy is not None}
+
+
+def _generations(store: Store, policies: Iterable[str], namespace: str) -> dict[str, int]:
+    found = {name: store.policy_generation(name, namespace) for name in policies}
+    return {name: generation for name, generation in found.items() if generation is not None}
 
 
 def _templates(

@@ -16,6 +16,7 @@ from canary_operator.cluster.kinds import Resource
 from canary_operator.errors import ConfigurationError
 from canary_operator.model.policy import Mode, OptIn, SLOPolicySpec, parse_opt_in, parse_policy
 from canary_operator.model.rollout import Body, Rollout, RolloutRef, TemplateRef, parse_rollout
+from canary_operator.model.template import without_secrets
 
 # Deleted objects that a late message of the watch could bring back; more than a burst of deletes.
 _REMEMBERED_DELETES = 10_000
@@ -149,6 +150,12 @@ class Store:
         entry = self._entries.get(_key(kinds.SLO_POLICIES, namespace, name))
         return None if entry is None else entry.policy
 
+    def policy_generation(self, name: str, namespace: str) -> int | None:
+        """Look up the generation of a policy of the namespace, None where nobody has told it."""
+        body = self._body(_key(kinds.SLO_POLICIES, namespace, name)) or {"metadata": {}}
+        generation: int | None = body["metadata"].get("generation")
+        return generation
+
     def gate(self, ref: RolloutRef) -> Body | None:
         """Look up the CanaryGate of a Rollout."""
         return self._body(_key(kinds.CANARY_GATES, ref.namespace, ref.name))
@@ -268,7 +275,7 @@ def _entry(kind: Resource, uid: str, version: int, body: Body) -> Entry:
         policy = _read_policy(slim)
         return Entry(uid, version, slim, policy=policy, names=_policy_names(policy, slim["metadata"]["namespace"]))
     if kind in {kinds.ANALYSIS_TEMPLATES, kinds.CLUSTER_ANALYSIS_TEMPLATES}:
-        return Entry(uid, version, slim, names=_template_names(slim))
+        return Entry(uid, version, without_secrets(slim), names=_template_names(slim))
     return Entry(uid, version, slim)
 
 

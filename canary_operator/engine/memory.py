@@ -52,6 +52,7 @@ def idle(snapshot: Snapshot, message: str) -> GateStatus:
         pending=kept.pending,
         sequence=kept.sequence,
         record_hash=kept.record_hash,
+        retired=kept.retired,
         observed_generation=snapshot.gate_generation,
     )
     return fresh.model_copy(update=where(snapshot.rollout))
@@ -263,8 +264,10 @@ def noted(status: GateStatus, now: float, telemetry_lost: bool) -> GateStatus:
     return status.model_copy(update={"pause": pause.model_copy(update=update)})
 
 
-def intended(status: GateStatus, action: Action, now: float, verdict: Verdict | None) -> GateStatus:
-    """The status that is written before an action: whoever comes next knows what was meant."""
+def intended(
+    status: GateStatus, action: Action, now: float, verdict: Verdict | None, requested_by: str = ""
+) -> GateStatus:
+    """The status that is written before an action: whoever comes next knows what was meant, and who meant it."""
     pause = status.pause if status.pause is not None and status.pause.left_by is None else None
     pending = Pending(
         action=action.kind.value,
@@ -275,6 +278,7 @@ def intended(status: GateStatus, action: Action, now: float, verdict: Verdict | 
         pod_hash=action.fence.pod_hash,
         verdict=verdict.value if verdict else "",
         reason=status.reason if verdict else "",
+        requested_by=requested_by,
     )
     return status.model_copy(update={"pending": pending})
 
@@ -284,7 +288,7 @@ def concluded(status: GateStatus, applied: Applied) -> GateStatus:
     pending = status.pending
     if pending is None:
         return status
-    last = LastAction(**pending.model_dump(), outcome=applied.outcome.value, message=applied.message)
+    last = LastAction(**pending.model_dump(), outcome=applied.outcome.value, message=applied.message, code=applied.code)
     return status.model_copy(update={"pending": None, "last_action": last})
 
 

@@ -5,13 +5,13 @@ Law: pure. An action waits for its own echo, and for a change of the spec to set
 
 from dataclasses import replace
 
-from canary_operator.engine import acting, memory
+from canary_operator.engine import acting, memory, policy
 from canary_operator.engine.situation import AtPause
 from canary_operator.model import durations
 from canary_operator.model.decision import ActionKind, Decision, Snapshot
 from canary_operator.model.gate import GateStatus, LastAction
 from canary_operator.model.rollout import Rollout
-from canary_operator.model.verdict import verdict_of
+from canary_operator.model.verdict import AbortReason, HoldReason, PromoteReason, Reason, verdict_of
 
 
 def with_action(
@@ -28,9 +28,15 @@ def with_action(
     if now < settled:
         return replace(decision, next_look=min(decision.next_look, settled))
     action = acting.action(snapshot, kind, now)
-    status: GateStatus = memory.intended(decision.status, action, now, verdict)
+    status: GateStatus = memory.intended(decision.status, action, now, verdict, _requested_by(snapshot, ruling, now))
     again = min(decision.next_look, now + snapshot.evaluation_interval)
     return replace(decision, action=action, status=status, next_look=again)
+
+
+def _requested_by(snapshot: Snapshot, ruling: Reason | None, now: float) -> str:
+    override = policy.override_of(snapshot, now)
+    is_theirs = ruling in {PromoteReason.OVERRIDE, HoldReason.OVERRIDE, AbortReason.OVERRIDE}
+    return override.requested_by if override is not None and is_theirs else ""
 
 
 def until_taken_up(snapshot: Snapshot, decision: Decision, ours: tuple[ActionKind, ...], now: float) -> Decision:

@@ -5,7 +5,7 @@ Law: frozen nouns. A decision carries the identity it was made on.
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from canary_operator.model.facts import NO_FACTS, Facts
@@ -22,7 +22,7 @@ class Snapshot:
 
     ``policies`` and ``templates`` hold what was found under the names that the Rollout refers to: a missing
     key is an object that does not exist, a text is why it cannot be read. ``facts`` are asked for where evidence needs
-    them.
+    them. ``policy_generations`` are the generations of the policies that were found.
     """
 
     rollout: Rollout
@@ -35,6 +35,7 @@ class Snapshot:
     addresses: ProviderAddresses
     evaluation_interval: float
     facts: Facts = NO_FACTS
+    policy_generations: Mapping[str, int] = field(default_factory=dict)
 
 
 class ActionKind(enum.Enum):
@@ -70,10 +71,14 @@ class Outcome(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """An outcome and what the API server said, where it matters."""
+    """An outcome and what the API server said, where it matters.
+
+    ``code`` is the HTTP status of its answer; None where the write was not sent, or nobody heard the answer.
+    """
 
     outcome: Outcome
     message: str = ""
+    code: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,6 +131,9 @@ class Pending(Document):
         default="", description="The verdict that the action follows from, empty where it follows from none."
     )
     reason: str = Field(default="", description="The reason of that verdict.")
+    requested_by: str = Field(
+        default="", description="Whose override the action follows from, empty where it follows from none."
+    )
 
 
 class LastAction(Pending):
@@ -140,6 +143,9 @@ class LastAction(Pending):
         description="Applied; Stale: the object had moved on, nothing was written; Gone; Refused by the API server."
     )
     message: str = Field(default="", description="What the API server said, where it matters.")
+    code: int | None = Field(
+        default=None, description="HTTP status of its answer; absent where nothing was sent, or no answer was heard."
+    )
     nudged_at: str | None = Field(default=None, description="When Argo was last made to look at it again.")
 
 
@@ -163,6 +169,13 @@ class Condition(Document):
     message: str = Field(default="", description="One sentence.")
     last_transition_time: str = Field(description="RFC 3339 time at which the status last changed.")
     observed_generation: int | None = Field(default=None, description="Generation of the gate that was seen.")
+
+
+class Retired(Document):
+    """The newest record that retention has deleted, or is about to delete."""
+
+    sequence: int = Field(description="Its number; records up to this one may be gone.")
+    hash: str = Field(description="Its hash, on which the first record that is kept hangs.")
 
 
 class GateStatus(Document):
@@ -200,6 +213,7 @@ class GateStatus(Document):
     observed_generation: int | None = Field(default=None, description="Generation of the gate that was seen.")
     sequence: int = Field(default=0, description="Number of the last GateDecision of this gate.")
     record_hash: str = Field(default="", description="Hash of the last GateDecision: the head of the chain.")
+    retired: Retired | None = Field(default=None, description="Up to where retention deletes the chain's beginning.")
 
 
 def parse_gate_status(body: Mapping[str, Any]) -> GateStatus:

@@ -3,6 +3,7 @@
 Law: every mistake is named, with its place, the value and what is allowed; a secret never is.
 """
 
+import hashlib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -69,14 +70,13 @@ class Settings(BaseSettings):
     providers: tuple[Provider, ...] = Field(
         default=(), description="Where metrics come from. Default none: every gate that needs one holds and says so."
     )
+    audit: Audit = Field(default=Audit(), description="How long records are kept.")
     lease: Lease = Field(default=Lease(), description="Without effect yet: run one replica only.")
     tracing: Tracing = Field(default=Tracing(), description="Default: nothing is traced.")
     web: Web = Field(default=Web(), description="Where probes and metrics are served.")
     notifications: tuple[Notification, ...] = Field(
         default=(), description="Who is told of new verdicts. Default none: Events, metrics and logs tell them anyway."
     )
-
-    audit: Audit = Field(default=Audit(), description="Where records of decisions go besides the API server.")
 
     @model_validator(mode="after")
     def _unique_names(self) -> Self:
@@ -86,6 +86,13 @@ class Settings(BaseSettings):
             if repeated:
                 raise ValueError(f"{section}: names must be unique, given more than once: {', '.join(repeated)}")
         return self
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the configuration but for headers and those who are notified, whose addresses are secrets."""
+        secret: dict[str, Any] = {"providers": {"__all__": {"headers"}}, "notifications": True}
+        written = self.model_dump_json(by_alias=True, exclude=secret)
+        return hashlib.sha256(written.encode()).hexdigest()
 
     @classmethod
     def settings_customise_sources(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pydantic
 
 from canary_operator.cluster.api import Api
-from canary_operator.cluster.scribe import UID_LABEL
+from canary_operator.cluster.ledger import UID_LABEL
 from canary_operator.model.record import GateDecisionSpec
 from canary_operator.model.rollout import Body, RolloutRef
 from canary_operator.web.sight import Known

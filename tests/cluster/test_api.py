@@ -118,7 +118,7 @@ def _configuration(port: int) -> Configuration:
 
 
 async def test_a_guarded_patch_goes_to_the_status_as_a_json_patch(api: Api, server: Server) -> None:
-    assert await api.patch_rollout_status(REF, PATCH) == Applied(Outcome.APPLIED)
+    assert await api.patch_rollout_status(REF, PATCH) == Applied(Outcome.APPLIED, code=200)
 
     asked = server.asked[0]
     assert asked.method == "PATCH"

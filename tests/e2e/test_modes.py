@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from canary_operator.cluster.api import gate_body
-from canary_operator.cluster.scribe import KEPT_DECISIONS
+from canary_operator.cluster.ledger import RETIRED_EVERY
 from canary_operator.journal.analysis_run import INSTANCE, KEPT_RUNS, ROLLOUT_LABEL
 from canary_operator.model.rollout import RolloutRef
 from lab.cluster import Lab
@@ -98,7 +98,8 @@ def with_a_long_past(stage: Stage) -> None:
     uid = stage.get()["metadata"]["uid"]
     inside = f"namespaces/{stage.namespace}"
     operator.post(f"{OURS}/{inside}/canarygates", gate_body(RolloutRef(stage.namespace, "web"), uid))
-    past = {"status": {"sequence": KEPT_DECISIONS + 49, "recordHash": "sha256:1"}}
+    given_up = {"sequence": 1, "hash": "sha256:1"}
+    past = {"status": {"sequence": RETIRED_EVERY - 1, "recordHash": "sha256:1", "retired": given_up}}
     operator.patch(f"{OURS}/{inside}/canarygates/web/status", past, MERGE)
     operator.post(f"{OURS}/{inside}/gatedecisions", the_first_decision(uid))
     for number in range(KEPT_RUNS + 1):
@@ -121,7 +122,10 @@ def the_first_decision(uid: str) -> dict[str, Any]:
         "reason": "Collecting",
         "message": "long ago",
         "policies": [],
+        "actor": {"kind": "Operator"},
         "operatorVersion": "0.1.0",
+        "configuration": "",
+        "inputs": {"digest": "", "size": 0, "data": "", "leftOut": "everything, 1 KiB"},
         "sequence": 1,
         "previousHash": "",
         "hash": "sha256:1",

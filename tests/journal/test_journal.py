@@ -8,6 +8,8 @@ import pytest
 
 from canary_operator.engine.judged import judged_metrics
 from canary_operator.journal import analysis_run, events, records
+from canary_operator.journal.inputs import Inputs
+from canary_operator.journal.records import Origin
 from canary_operator.model.record import GateDecisionSpec, RecordedAction
 from canary_operator.model.rollout import RolloutRef
 from tests.builders import BAD, EMPTY, GOOD, NAME, NAMESPACE, ONE_INDEFINITE, T0, a_rollout, a_snapshot
@@ -66,7 +68,7 @@ def test_equal_verdicts_of_a_pause_share_a_name_and_others_do_not():
 @pytest.mark.parametrize("name", ["a", "a" * 253, "a" * 199 + "-" + "b" * 30, "a" * 219 + "." + "b" * 20])
 def test_names_are_names_for_the_api_server(name):
     ref, status = RolloutRef(NAMESPACE, name), after(EMPTY)
-    record = records.decision_record(a_snapshot(), status, T0, None)
+    record = a_record(status)
 
     for written in (events.verdict_event(ref, status, T0, "")["metadata"]["name"], records.record_name(ref, record)):
         assert NAME_OF_AN_OBJECT.fullmatch(written)
@@ -135,12 +137,17 @@ def test_a_run_is_not_controlled_and_belongs_to_another_instance():
 # Records.
 
 
+def a_record(status, *, action=None, snapshot=None, samples=None):
+    inputs = Inputs(snapshot or a_snapshot(), samples or {}, T0)
+    return records.decision_record(inputs, status, action, Origin("configuration"))
+
+
 def a_chain(length=3):
     status = after(EMPTY).model_copy(update={"sequence": 0, "record_hash": ""})
-    snapshot, chain = a_snapshot(), []
+    chain = []
     for number in range(length):
         action = RecordedAction(kind="Hold", decision_id="d", outcome="Applied") if number % 2 else None
-        record = records.decision_record(snapshot, status, T0 + number, action)
+        record = a_record(status, action=action)
         status = status.model_copy(update={"sequence": record.sequence, "record_hash": record.hash})
         chain.append(record)
     return chain

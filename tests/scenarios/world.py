@@ -16,17 +16,20 @@ import jsonpatch
 from canary_operator import engine
 from canary_operator.cluster.patches import patch_for, still_judged
 from canary_operator.engine import memory
+from canary_operator.journal.inputs import Inputs
 from canary_operator.model.decision import Action, ActionKind, Applied, Decision, Outcome, Snapshot
 from canary_operator.model.facts import SLORefKey
 from canary_operator.model.gate import GateStatus
 from canary_operator.model.pause import Hold
 from canary_operator.model.policy import CanaryGateSpec, SLOPolicySpec
+from canary_operator.model.record import GateDecisionSpec
 from canary_operator.model.rollout import TemplateRef, parse_rollout
 from canary_operator.model.samples import Absent, Answer, Question, RawQuery
 from tests import builders
 from tests.builders import CANARY, GATE, T0, a_rollout, a_snapshot, a_template
 from tests.scenarios.argo import Argo
 from tests.scenarios.fleet import Fleet
+from tests.scenarios.replaying import decides_again, recorded
 
 Body = dict[str, Any]
 Prometheus = Callable[[float], Answer | Absent]
@@ -71,6 +74,7 @@ class World:
         self.verdicts: list[tuple[float, str, str]] = []
         self.asked: list[tuple[float, Question]] = []
         self.decisions: list[tuple[Snapshot, Mapping[Question, Answer | Absent], float, Decision]] = []
+        self.records: list[GateDecisionSpec] = []
         self.written = 0
         self.outages = outages
         self._lag = lag
@@ -203,6 +207,8 @@ class World:
         samples = {query: self._answer(query) for query in engine.plan(snapshot, self.now)}
         decision = engine.decide(snapshot, samples, self.now)
         self.decisions.append((snapshot, samples, self.now, decision))
+        inputs = Inputs(snapshot, samples, self.now)
+        decides_again(inputs, decision)
         self._next_look = decision.next_look
         status = decision.status
         if decision.action is not None:
@@ -219,7 +225,9 @@ class World:
             self.actions.append((round(self.now - T0, 3), decision.action.kind.value, applied.outcome.value))
         if status.verdict is not None and status.since != snapshot.status.since:
             self.verdicts.append((round(self.now - T0, 3), status.verdict, status.reason))
-            status = status.model_copy(update={"sequence": status.sequence + 1})
+        for record in recorded(inputs, status):
+            self.records.append(record)
+            status = status.model_copy(update={"sequence": record.sequence, "record_hash": record.hash})
         self._remember(status)
         return decision
 
