@@ -19,6 +19,7 @@ from canary_operator.cluster.api import Api
 from canary_operator.cluster.credentials import load_credentials
 from canary_operator.cluster.kinds import Resource
 from canary_operator.cluster.ledger import Ledger
+from canary_operator.cluster.peers import Turns
 from canary_operator.cluster.scribe import Scribe
 from canary_operator.cluster.snapshot import Reader
 from canary_operator.cluster.store import Store
@@ -64,7 +65,7 @@ class Operator:
     def __init__(self, settings: Settings, namespaces: Collection[str]) -> None:
         self.settings = settings
         self.telemetry = Telemetry()
-        self._store = Store(Mode(settings.mode))
+        self._store = Store(Mode(settings.mode), settings.fleet.rules)
         self._api = Api(load_credentials(), observe=self.telemetry.requested)
         self._providers = Providers(settings.providers, observe=self.telemetry.asked)
         for provider in settings.providers:
@@ -81,6 +82,7 @@ class Operator:
         self._board = Board() if settings.web.page else None
         self._sight = Sight(self._store, addresses, settings.evaluation_interval)
         self._reader = Reader(self._store, self._api, addresses, settings.evaluation_interval)
+        turns = Turns(self._store.running, self.concerns)
         self._world = World(
             reader=self._reader,
             fetch=self._providers.fetch,
@@ -89,7 +91,7 @@ class Operator:
             ledger=Ledger(self._api, Origin(settings.fingerprint), settings.audit.keep),
             telemetry=self.telemetry,
             clock=time.time,
-            listeners=(VerdictLog(time.time), self._notifier, *((self._board,) if self._board else ())),
+            listeners=(VerdictLog(time.time), self._notifier, turns, *((self._board,) if self._board else ())),
         )
         self._traces = tracing.begin(settings.tracing)
         self._cycle = _cycle(self._world, self._traces)

@@ -20,6 +20,7 @@ from pydantic_settings import (
 
 from canary_operator.errors import ConfigurationError
 from canary_operator.settings.audit import Audit
+from canary_operator.settings.fleet import Fleet
 from canary_operator.settings.lease import Lease
 from canary_operator.settings.notifications import Notification
 from canary_operator.settings.providers import Provider
@@ -71,6 +72,7 @@ class Settings(BaseSettings):
         default=(), description="Where metrics come from. Default none: every gate that needs one holds and says so."
     )
     audit: Audit = Field(default=Audit(), description="How long records are kept.")
+    fleet: Fleet = Field(default=Fleet(), description="How releases keep each other waiting. Default: they do not.")
     lease: Lease = Field(default=Lease(), description="Without effect yet: run one replica only.")
     tracing: Tracing = Field(default=Tracing(), description="Default: nothing is traced.")
     web: Web = Field(default=Web(), description="Where probes and metrics are served.")
