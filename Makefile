@@ -9,7 +9,7 @@ GO     := $(VENV)/.go
 E2E_WORKERS ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-unit test-browser test-e2e test-faults test-packaging test-compat lint format crds manifests lock bench version release clean
+.PHONY: help demo test test-unit test-browser test-e2e test-faults test-packaging test-compat soak lint format crds manifests lock bench version release clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -57,6 +57,15 @@ test-packaging: $(GO) ## the image's steps without an engine, wheel and chart, a
 test-compat: $(GO) ## evidence from Prometheus 2 and 3, VictoriaMetrics and Thanos; builds them first (half an hour, once)
 	@$(BIN)/python -m lab build-peers || true
 	@$(BIN)/python -m pytest -m compat tests/compat
+
+# Each prints what it has found, writes it into docs/, and fails on any mistake; one that fails does not hide the others.
+soak: $(GO) ## what takes hours: a thousand kills, an hour of releases among faults
+	@$(BIN)/python -m lab build
+	@failed=; \
+	for run in "tests.soak kills --write" "tests.soak soak --write"; do \
+	  $(BIN)/python -m $$run || failed="$$failed; $$run"; \
+	done; \
+	test -z "$$failed" || { echo "failed$$failed"; exit 1; }
 
 lint: $(READY) ## style, types, and which room may use which
 	$(BIN)/ruff check .

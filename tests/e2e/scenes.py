@@ -49,11 +49,11 @@ def is_held(stage: Stage, step: int | None = 1) -> bool:
     return (stage.step(), stage.hold()) == (step, Hold.CONFIRMED)
 
 
-def override(stage: Stage, action: str, seconds: float = 300.0) -> float:
+def override(stage: Stage, action: str, seconds: float = 300.0, name: str = "web") -> float:
     """Overrule the gate as the lab's administrator. Returns when that expires, Unix seconds."""
     at = (datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=seconds)).replace(microsecond=0)
     said = {"action": action, "reason": "a test wants it", "requestedBy": "admin", "expiresAt": at.isoformat()}
-    stage.gate_patch({"override": said})
+    stage.gate_patch({"override": said}, name)
     return at.timestamp()
 
 

@@ -1,4 +1,4 @@
-"""Words about a run of the fault tests: when, where, with which versions and which seed."""
+"""Words about a run on the lab: when, where, with which versions and which seed."""
 
 from __future__ import annotations
 
@@ -19,13 +19,21 @@ COMMAND = "make test-faults"
 def about(tests: int, seconds: float, *, is_whole: bool) -> str:
     """Return a paragraph about a run."""
     what = f"`{COMMAND}`" if is_whole else "A part of the tests alone"
-    today = f"{datetime.datetime.now(datetime.UTC):%-d %B %Y}"
+    return f"Last written on {today()}. {what}: {tests} tests in {seconds / 60:.0f} minutes, seed {SEED}, {where()}.\n"
+
+
+def today() -> str:
+    """Return the date, as people write it."""
+    return f"{datetime.datetime.now(datetime.UTC):%-d %B %Y}"
+
+
+def where() -> str:
+    """Return the machine and the versions of what ran on it."""
     memory = psutil.virtual_memory().total / 2**30
     return (
-        f"Last written on {today}. {what}: {tests} tests in {seconds / 60:.0f} minutes, seed {SEED}, "
         f"on {psutil.cpu_count()} cores of {platform.machine()}\nwith {memory:.0f} GB, "
         f"Python {platform.python_version()}, "
-        f"canary-operator {canary_operator.__version__}, {', '.join(_versions())}.\n"
+        f"canary-operator {canary_operator.__version__}, {', '.join(_versions())}"
     )
 
 
