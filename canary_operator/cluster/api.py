@@ -159,11 +159,21 @@ class Api:
             return written
         return Written(Outcome.STALE, written.message, await self._get(calls.GET_GATE, ref.namespace, ref.name))
 
-    async def replace_gate_status(self, ref: RolloutRef, uid: str, status: GateStatus) -> Written:
-        """Replace the whole status of this very CanaryGate. The body carries the version to be remembered."""
+    async def replace_gate_status(self, ref: RolloutRef, known: Body, status: GateStatus) -> Written:
+        """Replace the whole status of a CanaryGate, if it is still as it is known. The body has its new version.
+
+        Who wakes up late must not write over what another has written since.
+
+        Args:
+
+            known: the gate as it was heard of last; its uid and its version count.
+        """
         document = status.model_dump(mode="json", by_alias=True, exclude_none=True)
         json_patch = [
-            {"op": "test", "path": "/metadata/uid", "value": uid},
+            *(
+                {"op": "test", "path": f"/metadata/{field}", "value": known["metadata"][field]}
+                for field in ("uid", "resourceVersion")
+            ),
             {"op": "add", "path": "/status", "value": document},
         ]
         return await self._patch(calls.PATCH_GATE_STATUS, ref.namespace, ref.name, json_patch, JSON_PATCH)
@@ -180,12 +190,6 @@ class Api:
     ) -> tuple[Body, ...]:
         """List the recorded decisions, all or those with these labels."""
         return (await self._list(calls.LIST_DECISIONS, namespace, _selecting(labels or {}))).items
-
-    async def decisions(self, namespace: str | None) -> AsyncIterator[Body]:
-        """Go through all recorded decisions; no more than a page of them is in memory."""
-        async for page in self._pages(calls.LIST_DECISIONS, namespace, ()):
-            for body in page.get("items") or ():
-                yield body
 
     async def delete_decision(self, namespace: str, name: str, uid: str) -> Written:
         """Delete this very decision."""

@@ -44,13 +44,13 @@ class Scribe:
 
         Raises:
 
-            ClusterRefused: if the API server does not take it.
+            ClusterRefused: if the API server does not take it, or somebody has written the gate since.
         """
         ref, uid = snapshot.rollout.ref, snapshot.rollout.fence.uid
         gate = self._store.gate(ref)
         if gate is None or not _is_owned(gate, uid):
             gate = self._kept(await self._api.create_gate(ref, uid))
-        self._kept(await self._api.replace_gate_status(ref, gate["metadata"]["uid"], status))
+        self._kept(await self._api.replace_gate_status(ref, gate, status))
 
     def _kept(self, written: Written) -> Body:
         if written.body is None:
@@ -59,19 +59,13 @@ class Scribe:
         return written.body
 
     async def tell(self, ref: RolloutRef, status: GateStatus, now: float) -> None:
-        """Post the Event of a changed verdict; an equal one is renewed. Nothing else waits for one that cannot be."""
+        """Post the Event of a changed verdict; an equal one is renewed."""
         event = dict(events.verdict_event(ref, status, now, self._link(ref)))
-        try:
-            written = await self._posted(ref.namespace, event)
-        except ClusterError as error:
-            log.warning("event_not_posted", rollout=str(ref), error=type(error).__name__, message=str(error))
-            return
+        written = await self._api.create_event(ref.namespace, event)
+        if written.outcome is Outcome.STALE:
+            written = await self._renew(ref.namespace, event)
         if written.outcome is not Outcome.APPLIED:
             log.warning("event_not_posted", rollout=str(ref), outcome=written.outcome.value, message=written.message)
-
-    async def _posted(self, namespace: str, event: Mapping[str, Any]) -> Written:
-        written = await self._api.create_event(namespace, dict(event))
-        return await self._renew(namespace, event) if written.outcome is Outcome.STALE else written
 
     async def _renew(self, namespace: str, event: Mapping[str, Any]) -> Written:
         # The first patch tells how often the Event was seen: the operator may not read Events.

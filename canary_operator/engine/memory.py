@@ -5,7 +5,6 @@ Law: pure. A status is only ever made from the one before it; nothing is read fr
 
 from dataclasses import dataclass, replace
 
-from canary_operator.engine import tables
 from canary_operator.engine.situation import AtPause, is_about
 from canary_operator.model import durations
 from canary_operator.model.decision import Action, ActionKind, Applied, Outcome, Snapshot
@@ -15,7 +14,6 @@ from canary_operator.model.gate import (
     Evidence,
     GateStatus,
     HistoryEntry,
-    LastAbort,
     LastAction,
     PauseStatus,
     Pending,
@@ -25,7 +23,7 @@ from canary_operator.model.gate import (
 from canary_operator.model.pause import Hold
 from canary_operator.model.policy import Mode
 from canary_operator.model.rollout import Rollout, StepKind, Strategy
-from canary_operator.model.verdict import AbortReason, Finding, HoldReason, Verdict, verdict_of
+from canary_operator.model.verdict import Finding, HoldReason, Verdict, verdict_of
 
 PRE_PROMOTION = "prePromotion"
 POST_PROMOTION = "postPromotion"
@@ -51,7 +49,6 @@ def idle(snapshot: Snapshot, message: str) -> GateStatus:
         message=message,
         history=kept.history,
         last_action=kept.last_action,
-        last_abort=kept.last_abort,
         pending=kept.pending,
         sequence=kept.sequence,
         record_hash=kept.record_hash,
@@ -77,7 +74,6 @@ def judging(snapshot: Snapshot, judgement: Judgement, now: float) -> GateStatus:
         "ended_at": None,
         "baseline": "",
         "unseen_since": None,
-        "in_progress_since": _in_progress_since(snapshot, finding, now),
         "generation_since": generation_since(snapshot, now),
         "observed_generation": snapshot.gate_generation,
         **where(snapshot.rollout),
@@ -87,13 +83,6 @@ def judging(snapshot: Snapshot, judgement: Judgement, now: float) -> GateStatus:
     judged = status.model_copy(update=update)
     told = judged if judged.since == status.since else in_history(judged, now)
     return _with_conditions(told, judgement, now)
-
-
-def _in_progress_since(snapshot: Snapshot, finding: Finding, now: float) -> str | None:
-    """A release that waits for a person loses its place, and takes a new one when it goes on."""
-    if finding.reason in tables.PARKED or snapshot.rollout.paused:
-        return None
-    return snapshot.status.in_progress_since or durations.format_micro_time(now)
 
 
 def generation_since(snapshot: Snapshot, now: float) -> str:
@@ -218,7 +207,7 @@ def ended(snapshot: Snapshot, promoted: bool, now: float) -> GateStatus:
         return status.model_copy(update=again | where(snapshot.rollout))
     by = _ended_by(status, snapshot.rollout, promoted)
     update: dict[str, object] = {"phase": "Ended", "ended_by": by, "mode": snapshot.opt_in.mode.value}
-    update |= {"unseen_since": None, "in_progress_since": None}
+    update["unseen_since"] = None
     update["ended_at"] = durations.format_micro_time(now)
     update["baseline"] = status.rollout.stable_hash if status.rollout is not None else ""
     update |= where(snapshot.rollout)
@@ -231,10 +220,7 @@ def ended(snapshot: Snapshot, promoted: bool, now: float) -> GateStatus:
     done = status.model_copy(update=update)
     if (done.verdict, done.reason) != (status.verdict, status.reason):
         done = done.model_copy(update={"since": durations.format_micro_time(now)})
-    if promoted or by != "Gate" or pause is None or pause.asked_by is None:
-        return done
-    # Argo was told to abort: there was no write of ours that has told it already.
-    return _with_abort(done, LastAbort(at=done.ended_at or "", reason=done.reason, pod_hash=snapshot.rollout.pod_hash))
+    return done
 
 
 def _ended_by(status: GateStatus, rollout: Rollout, promoted: bool) -> str:
@@ -299,35 +285,61 @@ def intended(
 
 def concluded(status: GateStatus, applied: Applied) -> GateStatus:
     """The status after the outcome of the pending action is known."""
-    pending = status.pending
+    pending, before = status.pending, status.last_action
     if pending is None:
         return status
+    if _is_tried_again(pending, before) and applied.outcome is Outcome.STALE:
+        # The watch is late: what was written already is no less written.
+        return status.model_copy(update={"pending": None})
     last = LastAction(**pending.model_dump(), outcome=applied.outcome.value, message=applied.message, code=applied.code)
-    done = status.model_copy(update={"pending": None, "last_action": last})
-    aborted = (last.action, last.outcome) == (ActionKind.ABORT.value, Outcome.APPLIED.value)
-    return _with_abort(done, LastAbort(at=last.at, reason=last.reason, pod_hash=last.pod_hash)) if aborted else done
+    return status.model_copy(update={"pending": None, "last_action": last})
 
 
-def _with_abort(status: GateStatus, abort: LastAbort) -> GateStatus:
-    """The status that tells other gates of an abort; what a person has ordered says nothing about a release."""
-    ordered = abort.reason == AbortReason.OVERRIDE.value
-    return status if ordered else status.model_copy(update={"last_abort": abort})
+def _is_tried_again(pending: Pending, before: LastAction | None) -> bool:
+    return (
+        before is not None
+        and before.decision_id == pending.decision_id
+        and before.outcome in {Outcome.APPLIED.value, Outcome.UNKNOWN.value}
+    )
 
 
 def outcome_of(pending: Pending, snapshot: Snapshot, now: float) -> Applied:
     """What became of an action whose reply was lost, told by the Rollout itself."""
     rollout = snapshot.rollout
     if rollout.pod_hash != pending.pod_hash:
-        return Applied(Outcome.STALE, "another revision had begun")
-    done = {
-        ActionKind.HOLD.value: any(pause.hold(now) is not Hold.NONE for pause in rollout.pauses),
-        ActionKind.RELEASE.value: all(pause.hold(now) is Hold.NONE for pause in rollout.pauses),
-        ActionKind.PROMOTE.value: not rollout.pauses or rollout.step_index != pending.step_index,
+        return Applied(Outcome.UNKNOWN, "another revision had begun before anybody could tell")
+    if _is_as_after(pending, rollout, now):
+        return Applied(Outcome.APPLIED, "concluded from the Rollout after the reply was lost")
+    if _is_where(pending, rollout, now):
+        # Where the very pause stands, nothing but the action itself can have changed what it changes.
+        return Applied(Outcome.STALE, "the write never arrived")
+    return Applied(Outcome.UNKNOWN, "the Rollout had moved on before anybody could tell")
+
+
+def _is_as_after(pending: Pending, rollout: Rollout, now: float) -> bool:
+    held = any(pause.hold(now) is not Hold.NONE for pause in rollout.pauses)
+    here = _is_where(pending, rollout, now)
+    return {
+        ActionKind.HOLD.value: here and held,
+        ActionKind.RELEASE.value: (here and not held) or _is_past(pending, rollout),
+        ActionKind.PROMOTE.value: _is_past(pending, rollout),
         ActionKind.ABORT.value: rollout.aborted,
     }.get(pending.action, False)
-    if done:
-        return Applied(Outcome.APPLIED, "concluded from the Rollout after the reply was lost")
-    return Applied(Outcome.STALE, "the write never arrived")
+
+
+def _is_where(pending: Pending, rollout: Rollout, now: float) -> bool:
+    starts = [durations.format_time(pause.user_start(now)) for pause in rollout.pauses]
+    return rollout.step_index == pending.step_index and pending.pause_start in {None, *starts}
+
+
+def _is_past(pending: Pending, rollout: Rollout) -> bool:
+    if rollout.aborted:
+        return False
+    unpausing = rollout.controller_pause and not rollout.pauses
+    if pending.step_index is None or rollout.step_index is None:
+        return not rollout.pauses
+    here, there = rollout.step_index, pending.step_index
+    return here > there or (here == there and unpausing)
 
 
 def unseen(status: GateStatus, now: float) -> GateStatus:
@@ -419,6 +431,5 @@ def of_this_release(snapshot: Snapshot) -> Snapshot:
     """A new release, or one that is retried, does not remember the pause or the evidence of the one before it."""
     if is_about(snapshot.status, snapshot.rollout) and snapshot.status.phase != "Ended":
         return snapshot
-    gone = {"pause": None, "evidence": (), "requests": None, "phase": "Idle", "in_progress_since": None}
-    fresh = snapshot.status.model_copy(update=gone)
+    fresh = snapshot.status.model_copy(update={"pause": None, "evidence": (), "requests": None, "phase": "Idle"})
     return remembering(snapshot, fresh)

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from canary_operator.model.facts import NO_FACTS, Facts
-from canary_operator.model.fleet import ALONE, Fleet
 from canary_operator.model.gate import GateStatus
 from canary_operator.model.policy import CanaryGateSpec, OptIn, SLOPolicySpec
 from canary_operator.model.providers import ProviderAddresses
@@ -24,7 +23,6 @@ class Snapshot:
     ``policies`` and ``templates`` hold what was found under the names that the Rollout refers to: a missing
     key is an object that does not exist, a text is why it cannot be read. ``facts`` are asked for where evidence needs
     them. ``policy_generations`` are the generations of the policies that were found.
-    ``fleet`` is what other gates have to do with it.
     """
 
     rollout: Rollout
@@ -38,7 +36,6 @@ class Snapshot:
     evaluation_interval: float
     facts: Facts = NO_FACTS
     policy_generations: Mapping[str, int] = field(default_factory=dict)
-    fleet: Fleet = ALONE
 
 
 class ActionKind(enum.Enum):
@@ -64,12 +61,16 @@ class Action:
 
 
 class Outcome(enum.Enum):
-    """What became of an action. Only APPLIED changed anything."""
+    """What became of an action. Nothing but APPLIED changed anything, as far as anybody knows.
+
+    UNKNOWN: the reply was lost, and the Rollout had moved on before anybody could tell.
+    """
 
     APPLIED = "Applied"
     STALE = "Stale"
     GONE = "Gone"
     REFUSED = "Refused"
+    UNKNOWN = "Unknown"
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,9 @@ class RecordedAction(Document):
 
     kind: Literal["Hold", "Release", "Promote", "Abort"] = Field(description="Hold, Release, Promote or Abort.")
     decision_id: str = Field(description="Identifies the decision in every record of it.")
-    outcome: Literal["Applied", "Stale", "Gone", "Refused"] = Field(
-        description="Applied; Stale: the object had moved on, nothing was written; Gone; Refused by the API server."
+    outcome: Literal["Applied", "Stale", "Gone", "Refused", "Unknown"] = Field(
+        description="Applied; Stale: the object had moved on, nothing was written; Gone; Refused by the API server; "
+        "Unknown: the reply was lost, and the object had moved on before anybody could tell."
     )
     message: str = Field(default="", description="What the API server said, where it matters.")
     code: int | None = Field(
@@ -69,7 +70,7 @@ class RecordedInputs(Document):
 
     digest: str = Field(description="SHA-256 of what data holds, as text.")
     size: int = Field(description="Bytes of it before it was compressed.")
-    data: str = Field(description="The inputs as JSON, compressed with zlib, in base64.")
+    data: str = Field(description="The inputs as canonical JSON, compressed with zlib, in base64.")
     left_out: str = Field(default="", description="What was too large to be kept, with its size; empty for nothing.")
 
 

@@ -311,15 +311,19 @@ async def test_a_gate_that_is_already_there_comes_back(api: Api, server: Server)
 
 
 async def test_the_status_of_a_gate_is_replaced_as_a_whole(api: Api, server: Server) -> None:
-    await api.replace_gate_status(REF, "g", GateStatus(phase="Judging", requests=12))
+    known = {"metadata": {"uid": "g", "resourceVersion": "7"}}
+    await api.replace_gate_status(REF, known, GateStatus(phase="Judging", requests=12))
 
     asked = server.asked[0]
     assert asked.path == "/apis/canary-operator.io/v1alpha1/namespaces/shop/canarygates/guestbook/status"
     assert asked.headers["Content-Type"] == "application/json-patch+json"
-    assert asked.body[0] == {"op": "test", "path": "/metadata/uid", "value": "g"}
-    assert asked.body[1]["op"] == "add"
-    assert asked.body[1]["value"]["requests"] == 12
-    assert None not in asked.body[1]["value"].values()
+    assert asked.body[:2] == [
+        {"op": "test", "path": "/metadata/uid", "value": "g"},
+        {"op": "test", "path": "/metadata/resourceVersion", "value": "7"},
+    ]
+    assert asked.body[2]["op"] == "add"
+    assert asked.body[2]["value"]["requests"] == 12
+    assert None not in asked.body[2]["value"].values()
 
 
 async def test_a_decision_that_is_already_recorded_is_no_error(api: Api, server: Server) -> None:
@@ -367,7 +371,7 @@ async def test_every_call_in_the_table_is_made_by_the_code_and_no_other(api: Api
     await api.create_event("shop", {"metadata": {}})
     await api.patch_event("shop", "event", {"count": 2})
     await api.create_gate(REF, "u")
-    await api.replace_gate_status(REF, "g", GateStatus())
+    await api.replace_gate_status(REF, {"metadata": {"uid": "g", "resourceVersion": "7"}}, GateStatus())
     await api.create_decision("shop", {"metadata": {}})
     await api.list_decisions("shop")
     await api.delete_decision("shop", "d", "u")

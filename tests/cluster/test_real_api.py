@@ -282,12 +282,14 @@ async def test_a_gate_is_created_once_and_only_its_status_is_written(installed: 
     assert again.body["metadata"]["uid"] == uid
 
     status = GateStatus(phase="Judging", rollout_step="1/4", verdict="Hold", reason="Collecting", requests=12)
-    written = await api.replace_gate_status(ref, uid, status)
+    written = await api.replace_gate_status(ref, created.body, status)
     assert written.outcome is Outcome.APPLIED, written.message
     assert written.body is not None
     assert GateStatus.model_validate(written.body["status"]) == status
     assert written.body["metadata"]["generation"] == created.body["metadata"]["generation"]
-    assert (await api.replace_gate_status(ref, "another", status)).outcome is Outcome.STALE
+    assert (await api.replace_gate_status(ref, created.body, status)).outcome is Outcome.STALE
+    another = {"metadata": {**written.body["metadata"], "uid": "another"}}
+    assert (await api.replace_gate_status(ref, another, status)).outcome is Outcome.STALE
 
     header, row = installed.kubectl("get", "cg", "gated", namespace=namespace).splitlines()
     assert header.split() == ["NAME", "STEP", "WEIGHT", "VERDICT", "REASON", "REQUESTS", "AGE"]
@@ -319,7 +321,7 @@ async def test_a_status_that_breaks_the_schema_is_refused_and_not_stale(
     assert created.body is not None
 
     wrong = GateStatus.model_construct(phase="Nonsense", evidence=(), history=(), conditions=())
-    written = await api.replace_gate_status(ref, created.body["metadata"]["uid"], wrong)
+    written = await api.replace_gate_status(ref, created.body, wrong)
 
     assert written.outcome is Outcome.REFUSED
     assert "phase" in written.message

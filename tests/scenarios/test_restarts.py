@@ -78,6 +78,48 @@ def test_a_crash_around_a_hold_leaves_it_held(crash):
     assert world.hold is Hold.CONFIRMED
 
 
+def concluded(world: World) -> list[tuple[str, str]]:
+    told = [decision.status.last_action for *_, decision in world.decisions if decision.concluded]
+    return [(last.action, last.outcome) for last in told]
+
+
+@pytest.mark.parametrize("crash", ["before", "after"])
+def test_nobody_knows_what_became_of_a_hold_whose_pause_was_over_before_anybody_looked(crash):
+    world = a_world(set_weight(25), pause("60s"), set_weight(50), pause()).release()
+    world._let_argo()
+    world.look(crash=crash)
+    world.promote().until(10)
+
+    assert concluded(world) == [("Hold", "Unknown")]
+
+
+@pytest.mark.parametrize("crash", ["before", "after"])
+def test_nobody_knows_what_became_of_a_promotion_of_a_release_that_a_person_has_aborted(crash):
+    world = a_world(set_weight(25), pause(), set_weight(50), pause()).release().until(19)
+    world.now += 1
+    world.look(crash=crash)
+    world.patch(abort=True).until(30)
+
+    assert concluded(world) == [("Promote", "Unknown")]
+
+
+@pytest.mark.parametrize("crash", ["before", "after"])
+def test_nobody_knows_what_became_of_an_action_once_another_revision_has_begun(crash):
+    world = a_world().release()
+    world._let_argo()
+    world.look(crash=crash)
+    world.release("5c6b8dd4f9").until(10)
+
+    assert concluded(world) == [("Hold", "Unknown")]
+
+
+def test_a_hold_that_is_tried_again_because_the_watch_is_late_is_no_less_written():
+    world = a_world(lag=4, prometheus=lambda _: EMPTY).release().until(12)
+
+    assert world.of_kind("Hold")[-1][2] == "Stale"
+    assert (world.status.last_action.action, world.status.last_action.outcome) == ("Hold", "Applied")
+
+
 @pytest.mark.parametrize("crash", ["before", "after"])
 def test_a_crash_around_an_abort_aborts(crash):
     world = a_world(*ONE_INDEFINITE, prometheus=lambda _: BAD).release()
