@@ -8,6 +8,7 @@ Law: knows keys and times, no Kubernetes and no Prometheus. One failing Rollout 
 import asyncio
 import heapq
 import itertools
+import time
 from collections.abc import Awaitable, Callable
 
 import structlog
@@ -32,11 +33,20 @@ class Agenda:
         clock: the present, Unix seconds.
 
         workers: how many are looked at at the same time.
+
+        timer: seconds that nobody sets: a clock that is put back makes nobody wait for it to come round again.
     """
 
-    def __init__(self, look: Look, clock: Callable[[], float], workers: int) -> None:
+    def __init__(
+        self,
+        look: Look,
+        clock: Callable[[], float],
+        workers: int,
+        timer: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._look = look
         self._clock = clock
+        self._timer = timer
         self._workers = workers
         self._heap: list[tuple[float, int, RolloutRef]] = []
         self._due: dict[RolloutRef, float] = {}
@@ -48,7 +58,7 @@ class Agenda:
 
     def mark(self, ref: RolloutRef, at: float | None = None) -> None:
         """Look at a Rollout at ``at``, at once if that is None; an earlier mark stays."""
-        due = self._clock() if at is None else at
+        due = self._timer() + (0.0 if at is None else at - self._clock())
         if due >= self._due.get(ref, float("inf")):
             return
         self._due[ref] = due
@@ -58,11 +68,11 @@ class Agenda:
     def lag(self) -> float:
         """Seconds by which the most overdue Rollout is late, 0 if none is. May be called from any thread."""
         waiting = [due for ref, due in list(self._due.items()) if ref not in self._busy]
-        return max(0.0, self._clock() - min(waiting, default=float("inf")))
+        return max(0.0, self._timer() - min(waiting, default=float("inf")))
 
     def longest_look(self) -> float:
         """Seconds since the oldest look that is under way began, 0 if none is."""
-        return max(0.0, self._clock() - min(self._busy.values(), default=float("inf")))
+        return max(0.0, self._timer() - min(self._busy.values(), default=float("inf")))
 
     async def run(self) -> None:
         """Look at what is due, until ``stop``."""
@@ -87,7 +97,7 @@ class Agenda:
         """Take the Rollout that is due for longest and not looked at already."""
         passed_over = []
         found = None
-        while self._heap and self._heap[0][0] <= self._clock():
+        while self._heap and self._heap[0][0] <= self._timer():
             entry = heapq.heappop(self._heap)
             due, _, ref = entry
             if self._due.get(ref) != due:
@@ -101,13 +111,13 @@ class Agenda:
             heapq.heappush(self._heap, entry)
         if found is not None:
             del self._due[found]
-            self._busy[found] = self._clock()
+            self._busy[found] = self._timer()
         return found
 
     async def _wait(self) -> None:
         self._changed.clear()
         idle = [] if self._is_full() else [due for due, _, ref in self._heap if ref not in self._busy]
-        timeout = None if not idle else max(0.0, min(idle) - self._clock())
+        timeout = None if not idle else max(0.0, min(idle) - self._timer())
         try:
             async with asyncio.timeout(timeout):
                 await self._changed.wait()

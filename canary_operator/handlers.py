@@ -16,6 +16,7 @@ from typing import Any
 
 import kopf
 import structlog
+from kopf._core.reactor.inventory import ResourceMemories, ResourceMemory
 
 from canary_operator.cluster import kinds
 from canary_operator.cluster.credentials import load_credentials
@@ -86,6 +87,7 @@ class Watcher:
                 kopf.operator(
                     registry=_registry(self._resources, self._on_event),
                     settings=_settings(),
+                    memories=_NoMemories(),
                     standalone=True,
                     clusterwide=not self._namespaces,
                     namespaces=self._namespaces,
@@ -107,7 +109,8 @@ def _tasks(loop: asyncio.AbstractEventLoop) -> list[asyncio.Task[Any]]:
 
 def _registry(resources: Sequence[Resource], on_event: OnEvent) -> kopf.OperatorRegistry:
     registry = kopf.OperatorRegistry()
-    kopf.on.login(registry=registry)(_login)
+    # A token that is just being replaced is there again at once; kopf would try again after a minute.
+    kopf.on.login(registry=registry, backoff=_RESTART_SECONDS)(_login)
     for resource in resources:
         handler = _handler(resource, on_event)
         kopf.on.event(resource.group, resource.version, resource.plural, registry=registry)(handler)
@@ -147,10 +150,11 @@ def _settings() -> kopf.OperatorSettings:
     settings.scanning.disabled = True
     settings.posting.enabled = False
     # kopf's inactivity timer can cancel the consumer of events and leave the watcher deaf for ever; aiohttp's own
-    # timeout only ever interrupts the reading.
+    # timeout only ever interrupts the reading. A connection that has died in silence is told by nothing else, and a
+    # pause that begins meanwhile is not held: every watch is short, and goes on where the last one was.
     settings.watching.inactivity_timeout = 1e9
-    settings.watching.server_timeout = 290
-    settings.watching.client_timeout = 300
+    settings.watching.server_timeout = 50
+    settings.watching.client_timeout = 60
     settings.watching.connect_timeout = 30
     settings.watching.reconnect_backoff = 1.0
     settings.watching.chunk_size = 500
@@ -168,6 +172,15 @@ class _EndlessBackoffs:
         while True:
             yield seconds * random.uniform(0.7, 1.3)  # noqa: S311 - jitter, no secret
             seconds = min(seconds * 2, 30.0)
+
+
+class _NoMemories(ResourceMemories):
+    """Remembers no object: what is deleted while a watch is interrupted would be remembered for ever."""
+
+    async def recall(
+        self, raw_body: Any, *, memobase: Any = None, noticed_by_listing: bool = False, ephemeral: bool = True
+    ) -> ResourceMemory:
+        return await super().recall(raw_body, memobase=memobase, noticed_by_listing=noticed_by_listing, ephemeral=True)
 
 
 class _NoDiffBase(kopf.DiffBaseStorage):

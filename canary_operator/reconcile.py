@@ -174,10 +174,11 @@ async def record(world: World, inputs: Inputs, decision: Decision, applied: Appl
         status = await world.ledger.record(inputs, status, action)
     if _is_shown(before, status):
         status = await world.scribe.show(snapshot, status, now)
+    if verdict_changed:
+        # Before it is remembered: whoever comes after a crash tells it again, and an Event told twice is one.
+        await world.scribe.tell(snapshot.rollout.ref, status, now)
     if status != before:
         await world.scribe.remember(snapshot, status)
-    if verdict_changed:
-        await world.scribe.tell(snapshot.rollout.ref, status, now)
     look = Look(snapshot, status, now, verdict_changed)
     for listener in (world.telemetry, *world.listeners):
         listener.looked(look)

@@ -14,11 +14,13 @@ import structlog
 
 from canary_operator import reconcile
 from canary_operator.agenda import Agenda
+from canary_operator.archive import Stored, forwarders
 from canary_operator.cluster import kinds
 from canary_operator.cluster.api import Api
 from canary_operator.cluster.credentials import load_credentials
 from canary_operator.cluster.kinds import Resource
 from canary_operator.cluster.ledger import Ledger
+from canary_operator.cluster.peers import Turns
 from canary_operator.cluster.scribe import Scribe
 from canary_operator.cluster.snapshot import Reader
 from canary_operator.cluster.store import Store
@@ -26,6 +28,7 @@ from canary_operator.engine import answering
 from canary_operator.engine.answering import Answer, Query
 from canary_operator.following import Following
 from canary_operator.journal.records import Origin
+from canary_operator.model.look import Listener
 from canary_operator.model.policy import Mode
 from canary_operator.model.rollout import RolloutRef
 from canary_operator.notifications import Notifier
@@ -64,7 +67,7 @@ class Operator:
     def __init__(self, settings: Settings, namespaces: Collection[str]) -> None:
         self.settings = settings
         self.telemetry = Telemetry()
-        self._store = Store(Mode(settings.mode))
+        self._store = Store(Mode(settings.mode), settings.fleet.rules)
         self._api = Api(load_credentials(), observe=self.telemetry.requested)
         self._providers = Providers(settings.providers, observe=self.telemetry.asked)
         for provider in settings.providers:
@@ -81,15 +84,21 @@ class Operator:
         self._board = Board() if settings.web.page else None
         self._sight = Sight(self._store, addresses, settings.evaluation_interval)
         self._reader = Reader(self._store, self._api, addresses, settings.evaluation_interval)
+        self._turns = Turns(self._store.running, self.concerns)
+        self._forwarders = forwarders(settings.audit, Stored(self._api, namespaces), self.telemetry)
+        for place, forwarder in self._forwarders.items():
+            self.telemetry.expect_place(place, forwarder.behind)
         self._world = World(
             reader=self._reader,
             fetch=self._providers.fetch,
             api=self._api,
             scribe=Scribe(self._api, self._store, link),
-            ledger=Ledger(self._api, Origin(settings.fingerprint), settings.audit.keep),
+            ledger=Ledger(
+                self._api, Origin(settings.fingerprint), settings.audit.keep, tuple(self._forwarders.values())
+            ),
             telemetry=self.telemetry,
             clock=time.time,
-            listeners=(VerdictLog(time.time), self._notifier, *((self._board,) if self._board else ())),
+            listeners=self._listeners(),
         )
         self._traces = tracing.begin(settings.tracing)
         self._cycle = _cycle(self._world, self._traces)
@@ -98,11 +107,16 @@ class Operator:
         self._following = Following(self._store, self._api, self.telemetry, namespaces, self)
         self._tasks: tuple[asyncio.Task[None], ...] = ()
 
+    def _listeners(self) -> tuple[Listener, ...]:
+        board = () if self._board is None else (self._board,)
+        return (VerdictLog(time.time), self._notifier, self._turns, *self._forwarders.values(), *board)
+
     async def run(self, stop: asyncio.Event) -> None:
         """Watch, judge and act until ``stop`` is set; then finish what is under way within 5 s."""
         health = Health(alive=self._complaints, ready=self._following.is_ready)
         async with serve(self.settings.web, health, self.telemetry.registry, self._answer, self._page()):
             await _first_of(stop, self._following.begin())
+            self._archive()
             agenda = asyncio.create_task(self._agenda.run(), name="agenda")
             listing = asyncio.create_task(self._following.run(), name="listing of everything")
             self._tasks = (agenda, listing)
@@ -112,6 +126,7 @@ class Operator:
     async def once(self) -> int:
         """Look at every Rollout once. Returns how many looks failed."""
         await self._following.list_once()
+        self._archive()
         refs = list(self._store.rollouts())
         results = await asyncio.gather(*(self._settle(ref) for ref in refs), return_exceptions=True)
         failures = [(ref, result) for ref, result in zip(refs, results, strict=True) if result is not None]
@@ -122,7 +137,7 @@ class Operator:
 
     async def close(self) -> None:
         """Close the clients, after what is to be told was told."""
-        await self._notifier.close(_ONCE_TOLD_SECONDS)
+        await self._tell_the_rest(_ONCE_TOLD_SECONDS)
         self._end_traces(_ONCE_TOLD_SECONDS)
         self._providers.close()
         await self._api.close()
@@ -186,9 +201,18 @@ class Operator:
         # What is cut off here is told from the Rollout by whoever comes next: its intention is written down.
         await asyncio.wait([agenda], timeout=SHUTDOWN_SECONDS)
         agenda.cancel()
-        await self._notifier.close(_LAST_WORDS_SECONDS)
+        await self._tell_the_rest(_LAST_WORDS_SECONDS)
         self._following.stop()
         self._end_traces(_LAST_SPANS_SECONDS)
+
+    def _archive(self) -> None:
+        for forwarder in self._forwarders.values():
+            forwarder.start()
+
+    async def _tell_the_rest(self, seconds: float) -> None:
+        """Tell and hand on what can be within ``seconds``."""
+        handing_on = [each.close(seconds) for each in self._forwarders.values()]
+        await asyncio.gather(self._notifier.close(seconds), *handing_on)
 
     def _end_traces(self, seconds: float) -> None:
         if self._traces is not None:

@@ -196,6 +196,20 @@ OPERATOR = (
             ),
         ),
     ),
+    Panel(
+        "Records at other places",
+        (
+            Query("max by (place) (canary_operator_audit_waiting)", "{{place}} waiting"),
+            Query(
+                "sum by (place, outcome) (increase(canary_operator_audit_records_total[$__rate_interval]))",
+                "{{place}} {{outcome}}",
+            ),
+            Query(
+                "sum by (place, trouble) (increase(canary_operator_audit_failures_total[$__rate_interval]))",
+                "{{place}} failed: {{trouble}}",
+            ),
+        ),
+    ),
 )
 
 PROVIDERS = (

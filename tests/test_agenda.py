@@ -15,12 +15,12 @@ class Day:
     """An agenda, the time, and what was looked at."""
 
     def __init__(self, workers=4):
-        self.now = 100.0
+        self.now, self.ahead = 100.0, 0.0
         self.looks = []
         self.again = {}
         self.gates = {}
         self.failing = set()
-        self.agenda = Agenda(self.look, clock=lambda: self.now, workers=workers)
+        self.agenda = Agenda(self.look, clock=lambda: self.now + self.ahead, workers=workers, timer=lambda: self.now)
 
     async def look(self, ref):
         self.looks.append((self.now, ref.name))
@@ -47,6 +47,19 @@ async def day():
         gate.set()
     stage.agenda.stop()
     await task
+
+
+@pytest.mark.parametrize("ahead", [-180.0, 180.0])
+async def test_a_clock_that_is_set_delays_and_hurries_nobody(day, ahead):
+    day.agenda.mark(ONE, 110)
+    await day.at(105)
+
+    day.ahead = ahead
+    day.agenda.mark(TWO, 112 + ahead)
+    for now in (109, 110, 111, 112):
+        await day.at(now)
+
+    assert day.looks == [(110, "one"), (112, "two")]
 
 
 async def test_what_is_marked_is_looked_at_once(day):

@@ -51,7 +51,7 @@ async def test_looks_that_all_hang_are_missed():
         await hang.wait()
         return float("inf")
 
-    agenda = Agenda(look, clock=lambda: now, workers=1)
+    agenda = Agenda(look, clock=lambda: now, workers=1, timer=lambda: now)
     running = asyncio.create_task(agenda.run())
     agenda.mark(REF)
     await asyncio.sleep(0)

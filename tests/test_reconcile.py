@@ -81,7 +81,7 @@ async def test_the_intention_is_written_before_the_rollout_and_the_outcome_after
     writes = [call for call in stage.api.calls if not call.startswith(("get", "list"))]
     assert writes == [
         *("create_gate", "replace_gate_status", "patch_rollout_status"),
-        *("create_decision", "create_decision", "replace_gate_status", "create_event"),
+        *("create_decision", "create_decision", "create_event", "replace_gate_status"),
     ]
     assert stage.status.pending is None
     assert stage.status.last_action.outcome == "Applied"
@@ -173,6 +173,25 @@ async def test_nothing_is_promoted_or_aborted_while_the_rollout_cannot_be_read_a
             await stage.look(at)
 
     assert "patch_rollout_status" not in stage.api.calls
+
+
+async def test_a_verdict_is_told_before_it_is_remembered():
+    stage = Stage(at_a_pause(None), answer=EMPTY)
+    stage.api.broken = {"replace_gate_status"}
+
+    with pytest.raises(ClusterUnavailable):
+        await stage.look()
+
+    assert len(stage.api.all(kinds.EVENTS)) == 1
+
+
+async def test_nothing_waits_for_an_event_that_cannot_be_posted():
+    stage = Stage(at_a_pause(None), answer=EMPTY)
+    stage.api.broken = {"create_event"}
+
+    await stage.look()
+
+    assert (stage.status.verdict, stage.status.reason) == ("Hold", "NoData")
 
 
 async def test_nothing_is_promoted_if_the_intention_cannot_be_written():

@@ -4,6 +4,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from canary_operator.errors import ConfigurationError
+from canary_operator.model.fleet import Brake, FleetRules
 from canary_operator.settings import Settings, load_settings
 
 FULL = """
@@ -230,6 +231,40 @@ def test_a_list_in_the_environment_must_be_json(monkeypatch):
 
     assert "providers" in told[0]
     assert "s3cret" not in told[0]
+
+
+@pytest.mark.parametrize(
+    ("fleet", "rules"),
+    [
+        ("{}", FleetRules()),
+        ("{perCluster: 5, perNamespace: 1}", FleetRules(5, 1)),
+        ("{brake: {aborts: 3}}", FleetRules(brake=Brake(3, 900.0))),
+        ("{brake: {aborts: 1, within: 1h}}", FleetRules(brake=Brake(1, 3600.0))),
+    ],
+)
+def test_what_releases_may_do_together_is_read(tmp_path, fleet, rules):
+    path = tmp_path / "config.yaml"
+    path.write_text(f"fleet: {fleet}")
+
+    assert load_settings(path).fleet.rules == rules
+
+
+@pytest.mark.parametrize(
+    ("fleet", "mistake"),
+    [
+        ("{perCluster: 0}", "fleet.perCluster: Input should be greater than or equal to 1, got 0"),
+        ("{perNamespace: many}", "fleet.perNamespace: Input should be a valid integer"),
+        ("{brake: {within: 5m}}", "fleet.brake.aborts: Field required"),
+        ("{brake: {aborts: 2, within: 30s}}", "fleet.brake.within: should be between 1m and 24h, got '30s'"),
+        ("{brake: {aborts: 0}}", "fleet.brake.aborts: Input should be greater than or equal to 1, got 0"),
+        ("{atMost: 3}", "fleet.atMost: Extra inputs are not permitted"),
+    ],
+)
+def test_a_mistake_about_releases_together_says_place_value_and_bound(tmp_path, fleet, mistake):
+    path = tmp_path / "config.yaml"
+    path.write_text(f"fleet: {fleet}")
+
+    assert mistake in mistakes_of(path)[0]
 
 
 def every_field(model):

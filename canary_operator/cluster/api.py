@@ -191,6 +191,12 @@ class Api:
         """List the recorded decisions, all or those with these labels."""
         return (await self._list(calls.LIST_DECISIONS, namespace, _selecting(labels or {}))).items
 
+    async def decisions(self, namespace: str | None) -> AsyncIterator[Body]:
+        """Go through all recorded decisions; no more than a page of them is in memory."""
+        async for page in self._pages(calls.LIST_DECISIONS, namespace, ()):
+            for body in page.get("items") or ():
+                yield body
+
     async def delete_decision(self, namespace: str, name: str, uid: str) -> Written:
         """Delete this very decision."""
         return await self._delete(calls.DELETE_DECISION, namespace, name, uid)

@@ -59,13 +59,19 @@ class Scribe:
         return written.body
 
     async def tell(self, ref: RolloutRef, status: GateStatus, now: float) -> None:
-        """Post the Event of a changed verdict; an equal one is renewed."""
+        """Post the Event of a changed verdict; an equal one is renewed. Nothing else waits for one that cannot be."""
         event = dict(events.verdict_event(ref, status, now, self._link(ref)))
-        written = await self._api.create_event(ref.namespace, event)
-        if written.outcome is Outcome.STALE:
-            written = await self._renew(ref.namespace, event)
+        try:
+            written = await self._posted(ref.namespace, event)
+        except ClusterError as error:
+            log.warning("event_not_posted", rollout=str(ref), error=type(error).__name__, message=str(error))
+            return
         if written.outcome is not Outcome.APPLIED:
             log.warning("event_not_posted", rollout=str(ref), outcome=written.outcome.value, message=written.message)
+
+    async def _posted(self, namespace: str, event: Mapping[str, Any]) -> Written:
+        written = await self._api.create_event(namespace, dict(event))
+        return await self._renew(namespace, event) if written.outcome is Outcome.STALE else written
 
     async def _renew(self, namespace: str, event: Mapping[str, Any]) -> Written:
         # The first patch tells how often the Event was seen: the operator may not read Events.

@@ -62,6 +62,7 @@ def snapshot(
         addresses=addresses,
         evaluation_interval=evaluation_interval,
         policy_generations=_generations(store, policies, ref.namespace),
+        fleet=store.fleet(ref),
     )
 
 

@@ -13,7 +13,9 @@ from typing import Any
 
 from canary_operator.cluster import kinds
 from canary_operator.cluster.kinds import Resource
+from canary_operator.cluster.peers import Peers
 from canary_operator.errors import ConfigurationError
+from canary_operator.model.fleet import FREE, Fleet, FleetRules, Peer, parse_peer
 from canary_operator.model.policy import Mode, OptIn, SLOPolicySpec, parse_opt_in, parse_policy
 from canary_operator.model.rollout import Body, Rollout, RolloutRef, TemplateRef, parse_rollout
 from canary_operator.model.template import without_secrets
@@ -61,10 +63,13 @@ class Store:
     Args:
 
         at_most: what the operator does at most, whatever a Rollout asks for: enforce or observe.
+
+        rules: how releases keep each other waiting.
     """
 
-    def __init__(self, at_most: Mode = Mode.ENFORCE) -> None:
+    def __init__(self, at_most: Mode = Mode.ENFORCE, rules: FleetRules = FREE) -> None:
         self._at_most = at_most
+        self._peers = Peers(rules)
         self._entries: dict[Key, Entry] = {}
         # Who names an object; only gated Rollouts and templates name any, so 10,000 idle Rollouts cost nothing here.
         self._named_by: dict[Key, set[Key]] = {}
@@ -87,6 +92,7 @@ class Store:
         self._entries[key] = entry
         for named in entry.names:
             self._named_by.setdefault(named, set()).add(key)
+        self._tell_others(key)
         return kind is not kinds.CANARY_GATES or known is None or not _is_same_spec(known.body, body)
 
     def remove(self, kind: Resource, body: Body) -> bool:
@@ -97,6 +103,7 @@ class Store:
         if known is None or known.uid != uid:
             return False
         self._forget(key)
+        self._tell_others(key)
         return True
 
     def resync(
@@ -160,6 +167,14 @@ class Store:
         """Look up the CanaryGate of a Rollout."""
         return self._body(_key(kinds.CANARY_GATES, ref.namespace, ref.name))
 
+    def fleet(self, ref: RolloutRef) -> Fleet:
+        """Look up what other gates have to do with a Rollout."""
+        return self._peers.around(ref)
+
+    def running(self) -> tuple[RolloutRef, ...]:
+        """Look up whose turn it is; the same object until that may have changed."""
+        return self._peers.running
+
     def rollouts(self) -> Iterator[RolloutRef]:
         """Go through all Rollouts, gated or not."""
         return (RolloutRef(key.namespace, key.name) for key, _ in self._of_kind(kinds.ROLLOUTS, None))
@@ -203,6 +218,15 @@ class Store:
                 else:
                     waiting.append(user)
         return found
+
+    def _tell_others(self, key: Key) -> None:
+        if key.plural not in {kinds.ROLLOUTS.plural, kinds.CANARY_GATES.plural}:
+            return
+        ref = RolloutRef(key.namespace, key.name)
+        gate, rollout = self.gate(ref), self.rollout(ref)
+        # A release that nobody looks at any more keeps no other one waiting.
+        judged = gate is not None and isinstance(rollout, Rollout)
+        self._peers.put(parse_peer(ref, (gate or {}).get("status") or {}) if judged else Peer(ref))
 
     def _forget(self, key: Key) -> None:
         entry = self._entries.pop(key, None)

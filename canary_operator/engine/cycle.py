@@ -209,7 +209,7 @@ def _judge(snapshot: Snapshot, at: AtPause, samples: Samples, now: float) -> Dec
     decision = Decision(
         finding.reason,
         judgement.finding.message,
-        heard.judgement.findings,
+        (*heard.judgement.findings, *(delay.finding for delay in heard.delays)),
         None,
         status,
         next_look=_next_look(snapshot, at, heard, now),
@@ -237,6 +237,7 @@ def _action_at(
 def _next_look(snapshot: Snapshot, at: AtPause, heard: hearing.Heard, now: float) -> float:
     soonest = min(now + snapshot.evaluation_interval, heard.next_due)
     moments = [at.user_end or math.inf, at.user_start + heard.policy.timing.max_hold]
+    moments += [delay.until for delay in heard.delays]
     override = policy.override_of(snapshot, now)
     if override is not None:
         moments.append(durations.parse_time(override.expires_at))

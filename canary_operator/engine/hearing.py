@@ -7,7 +7,8 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from canary_operator.engine import memory, native, policy, tables
+from canary_operator.engine import fleet, freezing, memory, native, policy, tables
+from canary_operator.engine.delaying import Delay
 from canary_operator.engine.gates import conditions, objectives, pods
 from canary_operator.engine.look import Ground, Look, Said
 from canary_operator.engine.memory import Judgement
@@ -17,7 +18,7 @@ from canary_operator.model import durations
 from canary_operator.model.decision import Snapshot
 from canary_operator.model.policy import Override, SLOPolicySpec
 from canary_operator.model.samples import Samples
-from canary_operator.model.verdict import Finding, HoldReason
+from canary_operator.model.verdict import AbortReason, Finding, HoldReason
 
 GATES: tuple[Callable[[Ground], Sequence[Look]], ...] = (conditions.looks, objectives.looks, pods.looks)
 """All gates. Each says what judges on its ground, and raises ConfigurationError for a person's mistake."""
@@ -25,13 +26,17 @@ GATES: tuple[Callable[[Ground], Sequence[Look]], ...] = (conditions.looks, objec
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What the gates said at a pause, under which policy, when the next look is due, and if all have measured."""
+    """What the gates said at a pause, under which policy, when the next look is due, and if all have measured.
+
+    ``delays`` are what the release delays for besides its evidence.
+    """
 
     policy: SLOPolicySpec
     judgement: Judgement
     next_due: float
     measured: bool
     telemetry_lost: bool
+    delays: tuple[Delay, ...] = ()
 
 
 def hear(snapshot: Snapshot, at: AtPause | None, samples: Samples, now: float) -> Heard:
@@ -45,6 +50,8 @@ def hear(snapshot: Snapshot, at: AtPause | None, samples: Samples, now: float) -
     except ConfigurationError as error:
         return _unheard(snapshot, rules, Finding(HoldReason.CONFIGURATION_ERROR, str(error)))
     heard = _heard(rules, found, [look.judge(samples) for look in found.looks])
+    if at is not None:
+        heard = replace(heard, delays=(*freezing.delays(rules.freeze_windows, now), *fleet.delays(snapshot, now)))
     # Between pauses no condition is measured, and a gate with a mistake measures nothing: what was known stays known.
     return heard if at is not None and not found.mistakes else _keeping(heard, snapshot)
 
@@ -116,7 +123,19 @@ def ruled(snapshot: Snapshot, at: AtPause, heard: Heard, now: float) -> Finding:
         finding = policy.escalated(finding, rules, lost_for)
     if now >= at.user_start + rules.timing.max_hold:
         finding = policy.at_max_hold(finding, rules, heard.measured)
-    return overridden(snapshot, policy.softened(finding, rules), now)
+    return overridden(snapshot, _delayed(policy.softened(finding, rules), heard), now)
+
+
+def _delayed(finding: Finding, heard: Heard) -> Finding:
+    """The finding, or what the release delays for. An abort delays for nothing, unless it is one that is only told."""
+    delays = [delay.finding for delay in heard.delays]
+    if not isinstance(finding.reason, AbortReason):
+        return tables.strongest([finding, *delays])
+    if not delays or heard.policy.fail_action != "Notify":
+        return finding
+    # It would end the pause as without a gate: promote.
+    held = tables.strongest(delays)
+    return replace(held, message=f"{held.message}; besides {finding.reason.value}: {finding.message}")
 
 
 def overridden(snapshot: Snapshot, finding: Finding, now: float) -> Finding:
@@ -126,7 +145,7 @@ def overridden(snapshot: Snapshot, finding: Finding, now: float) -> Finding:
 
 
 def decided_by_a_person(snapshot: Snapshot, now: float) -> Override | None:
-    """An override that ends the pause at once: it needs no evidence, and waits for none that hangs."""
+    """An override that ends the pause at once: it needs no evidence, and delays for none that hangs."""
     override = policy.override_of(snapshot, now)
     ends = override is not None and override.action != "Hold" and memory.enforcing(snapshot)
     return override if ends else None

@@ -5,6 +5,7 @@ Law: pure. A status is only ever made from the one before it; nothing is read fr
 
 from dataclasses import dataclass, replace
 
+from canary_operator.engine import tables
 from canary_operator.engine.situation import AtPause, is_about
 from canary_operator.model import durations
 from canary_operator.model.decision import Action, ActionKind, Applied, Outcome, Snapshot
@@ -14,6 +15,7 @@ from canary_operator.model.gate import (
     Evidence,
     GateStatus,
     HistoryEntry,
+    LastAbort,
     LastAction,
     PauseStatus,
     Pending,
@@ -23,7 +25,7 @@ from canary_operator.model.gate import (
 from canary_operator.model.pause import Hold
 from canary_operator.model.policy import Mode
 from canary_operator.model.rollout import Rollout, StepKind, Strategy
-from canary_operator.model.verdict import Finding, HoldReason, Verdict, verdict_of
+from canary_operator.model.verdict import AbortReason, Finding, HoldReason, Verdict, verdict_of
 
 PRE_PROMOTION = "prePromotion"
 POST_PROMOTION = "postPromotion"
@@ -49,6 +51,7 @@ def idle(snapshot: Snapshot, message: str) -> GateStatus:
         message=message,
         history=kept.history,
         last_action=kept.last_action,
+        last_abort=kept.last_abort,
         pending=kept.pending,
         sequence=kept.sequence,
         record_hash=kept.record_hash,
@@ -74,6 +77,7 @@ def judging(snapshot: Snapshot, judgement: Judgement, now: float) -> GateStatus:
         "ended_at": None,
         "baseline": "",
         "unseen_since": None,
+        "in_progress_since": _in_progress_since(snapshot, finding, now),
         "generation_since": generation_since(snapshot, now),
         "observed_generation": snapshot.gate_generation,
         **where(snapshot.rollout),
@@ -83,6 +87,13 @@ def judging(snapshot: Snapshot, judgement: Judgement, now: float) -> GateStatus:
     judged = status.model_copy(update=update)
     told = judged if judged.since == status.since else in_history(judged, now)
     return _with_conditions(told, judgement, now)
+
+
+def _in_progress_since(snapshot: Snapshot, finding: Finding, now: float) -> str | None:
+    """A release that waits for a person loses its place, and takes a new one when it goes on."""
+    if finding.reason in tables.PARKED or snapshot.rollout.paused:
+        return None
+    return snapshot.status.in_progress_since or durations.format_micro_time(now)
 
 
 def generation_since(snapshot: Snapshot, now: float) -> str:
@@ -207,7 +218,7 @@ def ended(snapshot: Snapshot, promoted: bool, now: float) -> GateStatus:
         return status.model_copy(update=again | where(snapshot.rollout))
     by = _ended_by(status, snapshot.rollout, promoted)
     update: dict[str, object] = {"phase": "Ended", "ended_by": by, "mode": snapshot.opt_in.mode.value}
-    update["unseen_since"] = None
+    update |= {"unseen_since": None, "in_progress_since": None}
     update["ended_at"] = durations.format_micro_time(now)
     update["baseline"] = status.rollout.stable_hash if status.rollout is not None else ""
     update |= where(snapshot.rollout)
@@ -220,7 +231,10 @@ def ended(snapshot: Snapshot, promoted: bool, now: float) -> GateStatus:
     done = status.model_copy(update=update)
     if (done.verdict, done.reason) != (status.verdict, status.reason):
         done = done.model_copy(update={"since": durations.format_micro_time(now)})
-    return done
+    if promoted or by != "Gate" or pause is None or pause.asked_by is None:
+        return done
+    # Argo was told to abort: there was no write of ours that has told it already.
+    return _with_abort(done, LastAbort(at=done.ended_at or "", reason=done.reason, pod_hash=snapshot.rollout.pod_hash))
 
 
 def _ended_by(status: GateStatus, rollout: Rollout, promoted: bool) -> str:
@@ -292,7 +306,15 @@ def concluded(status: GateStatus, applied: Applied) -> GateStatus:
         # The watch is late: what was written already is no less written.
         return status.model_copy(update={"pending": None})
     last = LastAction(**pending.model_dump(), outcome=applied.outcome.value, message=applied.message, code=applied.code)
-    return status.model_copy(update={"pending": None, "last_action": last})
+    done = status.model_copy(update={"pending": None, "last_action": last})
+    aborted = (last.action, last.outcome) == (ActionKind.ABORT.value, Outcome.APPLIED.value)
+    return _with_abort(done, LastAbort(at=last.at, reason=last.reason, pod_hash=last.pod_hash)) if aborted else done
+
+
+def _with_abort(status: GateStatus, abort: LastAbort) -> GateStatus:
+    """The status that tells other gates of an abort; what a person has ordered says nothing about a release."""
+    ordered = abort.reason == AbortReason.OVERRIDE.value
+    return status if ordered else status.model_copy(update={"last_abort": abort})
 
 
 def _is_tried_again(pending: Pending, before: LastAction | None) -> bool:
@@ -431,5 +453,6 @@ def of_this_release(snapshot: Snapshot) -> Snapshot:
     """A new release, or one that is retried, does not remember the pause or the evidence of the one before it."""
     if is_about(snapshot.status, snapshot.rollout) and snapshot.status.phase != "Ended":
         return snapshot
-    fresh = snapshot.status.model_copy(update={"pause": None, "evidence": (), "requests": None, "phase": "Idle"})
+    gone = {"pause": None, "evidence": (), "requests": None, "phase": "Idle", "in_progress_since": None}
+    fresh = snapshot.status.model_copy(update=gone)
     return remembering(snapshot, fresh)

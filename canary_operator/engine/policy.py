@@ -10,6 +10,9 @@ from canary_operator.model.decision import Snapshot
 from canary_operator.model.policy import CanaryGateSpec, Override, SLOPolicySpec
 from canary_operator.model.verdict import AbortReason, Finding, HoldReason, PromoteReason, Reason, Verdict, verdict_of
 
+# What several policies of one Rollout must agree on: it is about the release, not about an objective.
+_WIDE = ("risk", "timing", "telemetry_loss", "fail_action", "compatibility", "freeze_windows")
+
 
 def effective_policy(snapshot: Snapshot) -> SLOPolicySpec:
     """The policy that all named SLOPolicies agree on, the defaults where none is named.
@@ -23,7 +26,7 @@ def effective_policy(snapshot: Snapshot) -> SLOPolicySpec:
         return SLOPolicySpec()
     first, *others = found
     for name in others:
-        for field in ("risk", "timing", "telemetry_loss", "fail_action", "compatibility"):
+        for field in _WIDE:
             if getattr(found[name], field) != getattr(found[first], field):
                 raise ConfigurationError(f"SLOPolicies {first} and {name} differ in {field}; they must be equal")
     return found[first]

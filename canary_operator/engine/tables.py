@@ -31,9 +31,6 @@ HOLD_ORDER: tuple[HoldReason, ...] = (
     HoldReason.EXPOSURE_SPENT,
     HoldReason.TELEMETRY_LOST,
     HoldReason.CONFIGURATION_ERROR,
-    HoldReason.FROZEN,
-    HoldReason.FLEET_BRAKE,
-    HoldReason.FLEET_LIMIT,
     HoldReason.IMAGE_CHANGED,
     HoldReason.TELEMETRY_UNAVAILABLE,
     HoldReason.ROUTING_MISMATCH,
@@ -44,6 +41,9 @@ HOLD_ORDER: tuple[HoldReason, ...] = (
     HoldReason.INCONCLUSIVE,
     HoldReason.DRIFTING,
     HoldReason.MAX_HOLD,
+    HoldReason.FROZEN,
+    HoldReason.FLEET_BRAKE,
+    HoldReason.FLEET_LIMIT,
     HoldReason.LOW_TRAFFIC,
     HoldReason.WARM_UP,
     HoldReason.COLLECTING,
@@ -68,9 +68,16 @@ PROMOTABLE_AT_MAX_HOLD: frozenset[HoldReason] = frozenset(
 HELD_INSTEAD: dict[AbortReason, HoldReason] = {reason: HoldReason(reason.value) for reason in AbortReason}
 
 # Holds that a person should look at; the others pass by themselves.
-NEEDS_A_PERSON: frozenset[HoldReason] = frozenset(
-    set(HOLD_ORDER) - {HoldReason.COLLECTING, HoldReason.WARM_UP, HoldReason.OVERRIDE, HoldReason.LOW_TRAFFIC}
-)
+NEEDS_A_PERSON: frozenset[HoldReason] = frozenset(HOLD_ORDER) - {
+    *(HoldReason.COLLECTING, HoldReason.WARM_UP, HoldReason.OVERRIDE, HoldReason.LOW_TRAFFIC),
+    *(HoldReason.FROZEN, HoldReason.FLEET_LIMIT),
+}
+
+# Holds that only a person ends: such a release is not in progress, and keeps no other one waiting.
+PARKED: frozenset[HoldReason] = frozenset(HELD_INSTEAD.values()) | {
+    *(HoldReason.OVERRIDE, HoldReason.CONFIGURATION_ERROR, HoldReason.IMAGE_CHANGED),
+    *(HoldReason.INCONCLUSIVE, HoldReason.MAX_HOLD),
+}
 
 _RANK = {
     reason: (position, index)

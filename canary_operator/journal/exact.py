@@ -1,7 +1,6 @@
-"""Nouns as canonical JSON and back, to the last bit: NaN, enums, tuples, mappings whose keys are nouns.
+"""Nouns as JSON and back, to the last bit: NaN, enums, tuples, mappings whose keys are nouns.
 
-Law: pure. What is read equals what was written, and equal nouns are written alike; whatever a noun has no field for is
-refused and not left out.
+Law: pure. What is read equals what was written; whatever a noun has no field for is refused and not left out.
 """
 
 import hashlib
@@ -21,8 +20,13 @@ from canary_operator.model.samples import Absent, Question
 Noun = TypeVar("Noun")
 
 
+def ordered(document: Any) -> str:
+    """A JSON document whose fields stay in their order; NaN and infinity are written as Python does."""
+    return json.dumps(document, separators=(",", ":"))
+
+
 def canonical(document: Any) -> str:
-    """The one way to write a JSON document; NaN and infinity are written as Python does."""
+    """A JSON document whose fields are sorted, so that equal ones are written alike."""
     return json.dumps(document, sort_keys=True, separators=(",", ":"))
 
 

@@ -37,13 +37,14 @@ class Inputs:
 
 def pack(inputs: Inputs) -> RecordedInputs:
     """The inputs as a record keeps them: without the answers where they are too large, else without anything."""
+    # In their order: of two providers with one address the first is meant.
     whole = exact.write(replace(inputs, snapshot=_needed(inputs.snapshot)), Inputs)
-    text = exact.canonical(whole)
+    text = exact.ordered(whole)
     packed = _packed(text, "")
     if _fits(packed):
         return packed
-    answers = exact.canonical(whole["samples"])
-    packed = _packed(exact.canonical({**whole, "samples": []}), f"answers of {_size(answers)}")
+    answers = exact.ordered(whole["samples"])
+    packed = _packed(exact.ordered({**whole, "samples": []}), f"answers of {_size(answers)}")
     return packed if _fits(packed) else _packed("", f"everything, {_size(text)}")
 
 

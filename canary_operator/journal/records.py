@@ -148,7 +148,8 @@ def _running(version: Literal["Canary", "Stable"], pods: tuple[PodFacts, ...]) -
 
 
 def _policies(snapshot: Snapshot) -> Iterator[Used]:
-    for name, policy in snapshot.policies.items():
+    # Packed inputs know no order of policies, so that a record has one of its own.
+    for name, policy in sorted(snapshot.policies.items()):
         if not isinstance(policy, str):
             digest = exact.digest(policy.model_dump(mode="json", by_alias=True))
             yield Used(name=name, digest=digest, generation=snapshot.policy_generations.get(name))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from canary_operator.model.facts import NO_FACTS, Facts
+from canary_operator.model.fleet import ALONE, Fleet
 from canary_operator.model.gate import GateStatus
 from canary_operator.model.policy import CanaryGateSpec, OptIn, SLOPolicySpec
 from canary_operator.model.providers import ProviderAddresses
@@ -23,6 +24,7 @@ class Snapshot:
     ``policies`` and ``templates`` hold what was found under the names that the Rollout refers to: a missing
     key is an object that does not exist, a text is why it cannot be read. ``facts`` are asked for where evidence needs
     them. ``policy_generations`` are the generations of the policies that were found.
+    ``fleet`` is what other gates have to do with it.
     """
 
     rollout: Rollout
@@ -36,6 +38,7 @@ class Snapshot:
     evaluation_interval: float
     facts: Facts = NO_FACTS
     policy_generations: Mapping[str, int] = field(default_factory=dict)
+    fleet: Fleet = ALONE
 
 
 class ActionKind(enum.Enum):

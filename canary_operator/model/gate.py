@@ -179,6 +179,14 @@ class Retired(Document):
     hash: str = Field(description="Its hash, on which the first record that is kept hangs.")
 
 
+class LastAbort(Document):
+    """The last release that the gate aborted; it stays over later releases."""
+
+    at: str = Field(description="RFC 3339 time of the abort.")
+    reason: str = Field(description="Why, one CamelCase word.")
+    pod_hash: str = Field(description="Pod template hash of the version that was aborted.")
+
+
 class GateStatus(Document):
     """What the operator says about one Rollout."""
 
@@ -204,6 +212,12 @@ class GateStatus(Document):
     pending: Pending | None = Field(default=None, description="An action whose outcome is not known yet.")
     last_action: LastAction | None = Field(default=None, description="The last action and its outcome.")
     history: tuple[HistoryEntry, ...] = Field(default=(), description="The last 20 changes of the verdict.")
+    in_progress_since: str | None = Field(
+        default=None,
+        description="Since when this release counts among those in progress; absent where none is, or where it waits "
+        "for a person.",
+    )
+    last_abort: LastAbort | None = Field(default=None, description="The last release that the gate aborted.")
     generation_since: str | None = Field(
         default=None, description="Since when the gate has known this generation of the Rollout."
     )
@@ -236,7 +250,8 @@ def parse_gate_status(body: Mapping[str, Any]) -> GateStatus:
 def _moments(status: GateStatus) -> Iterator[str]:
     """The times that the engine reads back."""
     pause, pending, last = status.pause, status.pending, status.last_action
-    found = [status.unseen_since, status.generation_since, status.ended_at]
+    found = [status.unseen_since, status.generation_since, status.ended_at, status.in_progress_since]
+    found += [status.last_abort.at] if status.last_abort else []
     found += [pause.start_time, pause.telemetry_lost_since] if pause else []
     found += [pending.at, pending.pause_start] if pending else []
     found += [last.at, last.pause_start, last.nudged_at] if last else []

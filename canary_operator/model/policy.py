@@ -15,6 +15,7 @@ from pydantic import ConfigDict, Field, model_validator
 from canary_operator.errors import ConfigurationError
 from canary_operator.model import durations
 from canary_operator.model.document import Document, Duration, read, rules
+from canary_operator.model.freeze import FreezeWindow
 from canary_operator.model.objectives import Attribution, Guards, Objective, Risk, SLOReference
 from canary_operator.model.providers import DEFAULT_PROVIDER
 from canary_operator.model.rollout import TemplateRef
@@ -120,6 +121,11 @@ class SLOPolicySpec(Document):
     timing: Timing = Field(default=Timing(), description="When the gate looks, how long it holds, and what then.")
     telemetry_loss: TelemetryLoss = Field(
         default=TelemetryLoss(), description="What happens when Prometheus stays away for long."
+    )
+    freeze_windows: tuple[FreezeWindow, ...] = Field(
+        default=(),
+        max_length=32,
+        description="When nothing is promoted. Aborts go on, and a person's override outranks it. Default never.",
     )
     fail_action: Literal["Abort", "Hold", "Notify"] = Field(
         default="Abort",

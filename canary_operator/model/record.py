@@ -70,7 +70,7 @@ class RecordedInputs(Document):
 
     digest: str = Field(description="SHA-256 of what data holds, as text.")
     size: int = Field(description="Bytes of it before it was compressed.")
-    data: str = Field(description="The inputs as canonical JSON, compressed with zlib, in base64.")
+    data: str = Field(description="The inputs as JSON, compressed with zlib, in base64.")
     left_out: str = Field(default="", description="What was too large to be kept, with its size; empty for nothing.")
 
 

@@ -3,6 +3,7 @@
 Law: read once, at a door, into one frozen tree. Every field names its unit, its default and why.
 """
 
+from canary_operator.settings.audit import Audit
 from canary_operator.settings.configuration import ENVIRONMENT_PREFIX, Settings, load_settings
 from canary_operator.settings.lease import Lease
 from canary_operator.settings.notifications import Notification, Slack, Webhook
@@ -12,6 +13,7 @@ from canary_operator.settings.web import VerdictDoor, Web
 
 __all__ = [
     "ENVIRONMENT_PREFIX",
+    "Audit",
     "BasicAuth",
     "Flavour",
     "Lease",

@@ -20,6 +20,7 @@ from pydantic_settings import (
 
 from canary_operator.errors import ConfigurationError
 from canary_operator.settings.audit import Audit
+from canary_operator.settings.fleet import Fleet
 from canary_operator.settings.lease import Lease
 from canary_operator.settings.notifications import Notification
 from canary_operator.settings.providers import Provider
@@ -70,13 +71,15 @@ class Settings(BaseSettings):
     providers: tuple[Provider, ...] = Field(
         default=(), description="Where metrics come from. Default none: every gate that needs one holds and says so."
     )
-    audit: Audit = Field(default=Audit(), description="How long records are kept.")
+    fleet: Fleet = Field(default=Fleet(), description="How releases keep each other waiting. Default: they do not.")
     lease: Lease = Field(default=Lease(), description="Without effect yet: run one replica only.")
     tracing: Tracing = Field(default=Tracing(), description="Default: nothing is traced.")
     web: Web = Field(default=Web(), description="Where probes and metrics are served.")
     notifications: tuple[Notification, ...] = Field(
         default=(), description="Who is told of new verdicts. Default none: Events, metrics and logs tell them anyway."
     )
+
+    audit: Audit = Field(default=Audit(), description="How long records of decisions stay, and where else they go.")
 
     @model_validator(mode="after")
     def _unique_names(self) -> Self:
@@ -90,7 +93,11 @@ class Settings(BaseSettings):
     @property
     def fingerprint(self) -> str:
         """SHA-256 of the configuration but for headers and those who are notified, whose addresses are secrets."""
-        secret: dict[str, Any] = {"providers": {"__all__": {"headers"}}, "notifications": True}
+        secret: dict[str, Any] = {
+            "providers": {"__all__": {"headers"}},
+            "notifications": True,
+            "audit": {"webhook"},
+        }
         written = self.model_dump_json(by_alias=True, exclude=secret)
         return hashlib.sha256(written.encode()).hexdigest()
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 
 import canary_operator
-from canary_operator import notifications
+from canary_operator import archive, notifications
 from canary_operator.cluster.calls import Call
 from canary_operator.model.decision import Action, ActionKind, Applied, Outcome
 from canary_operator.model.look import Look
@@ -51,6 +51,7 @@ class Telemetry:
         self._notifications = counter(
             "canary_operator_notifications", "News of verdicts, by what became of them.", ["target", "outcome"]
         )
+        self._archive = _Archive(registry)
         build = gauge("canary_operator_build_info", "The running version.", ["version"])
         build.labels(canary_operator.__version__).set(1)
         self._pre_set()
@@ -75,6 +76,18 @@ class Telemetry:
     def notified(self, target: str, outcome: notifications.Outcome) -> None:
         """Count what became of one piece of news."""
         self._notifications.labels(target, outcome.value).inc()
+
+    def expect_place(self, place: str, behind: Callable[[], int]) -> None:
+        """Begin the series of a place for records; ``behind`` is called from the thread that is scraped in."""
+        self._archive.expect(place, behind)
+
+    def archived(self, place: str, outcome: archive.Outcome, records: int) -> None:
+        """Count records that have come to their end."""
+        self._archive.records.labels(place, outcome.value).inc(records)
+
+    def archive_failed(self, place: str, trouble: archive.Trouble) -> None:
+        """Count what has failed and is tried again."""
+        self._archive.failures.labels(place, trouble.value).inc()
 
     def late_by(self, lag: Callable[[], float]) -> None:
         """Tell the lateness of the most overdue Rollout; ``lag`` is called from the thread that is scraped in."""
@@ -104,6 +117,30 @@ class Telemetry:
     def forget(self, ref: RolloutRef) -> None:
         """Remove the series of a Rollout that is gone."""
         self._gates.forget(ref)
+
+
+class _Archive:
+    """What becomes of records besides the API server."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        prefix = "canary_operator_audit"
+        self.records = Counter(
+            f"{prefix}_records",
+            "Records for places besides the API server, by what became of them.",
+            ["place", "outcome"],
+            registry=registry,
+        )
+        self.failures = Counter(
+            f"{prefix}_failures", "Failures that are tried again.", ["place", "trouble"], registry=registry
+        )
+        self._waiting = Gauge(f"{prefix}_waiting", "Records that are not at a place yet.", ["place"], registry=registry)
+
+    def expect(self, place: str, behind: Callable[[], int]) -> None:
+        for outcome in archive.Outcome:
+            self.records.labels(place, outcome.value)
+        for trouble in archive.Trouble:
+            self.failures.labels(place, trouble.value)
+        self._waiting.labels(place).set_function(behind)
 
 
 class _Providers:

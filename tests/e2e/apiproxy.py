@@ -182,6 +182,21 @@ class ApiProxy:
             stream.say(json.dumps(event).encode() + b"\n")
         return len(streams)
 
+    def break_watches(self, plural: str = "") -> int:
+        """Cut all watches, or those of one kind, in the middle of a line. Returns how many."""
+        streams = [stream for stream in self._open_streams() if f"/{plural}" in stream.path]
+        for stream in streams:
+            stream.say(b'{"type": "MODIFIED", "object": {"metadata": {"na')
+            stream.cut()
+        return len(streams)
+
+    def silence_watches(self, plural: str = "") -> int:
+        """Let all open watches, or those of one kind, say nothing more, and stay open. Returns how many."""
+        streams = [stream for stream in self._open_streams() if f"/{plural}" in stream.path]
+        for stream in streams:
+            stream.is_silent = True
+        return len(streams)
+
     # What was asked
 
     def actions(self) -> list[str]:
@@ -261,10 +276,13 @@ class _Stream:
 
     def __init__(self, path: str, handler: _Handler) -> None:
         self.path = path
+        self.is_silent = False
         self._handler = handler
         self._lock = threading.Lock()
 
     def say(self, line: bytes) -> None:
+        if self.is_silent:
+            return
         with self._lock, contextlib.suppress(OSError):
             self._handler.chunk(line)
 

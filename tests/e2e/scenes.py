@@ -63,9 +63,9 @@ def ended(stage: Stage, name: str = "web", timeout: float = 15.0) -> dict[str, A
     return stage.gate(name)
 
 
-def first_start(stage: Stage, since: str) -> str:
+def first_start(stage: Stage, since: str, name: str = "web") -> str:
     """Return the start of the pause as Argo wrote it first."""
-    bodies = [body for body in stage.versions(since) if body["status"].get("pauseConditions")]
+    bodies = [body for body in stage.versions(since, name) if body["status"].get("pauseConditions")]
     return str(bodies[0]["status"]["pauseConditions"][0]["startTime"])
 
 
@@ -75,10 +75,10 @@ def written_start(stage: Stage) -> str | None:
     return str(conditions[0]["startTime"]) if conditions else None
 
 
-def left_at(stage: Stage, since: str, step: int = 2) -> float:
+def left_at(stage: Stage, since: str, step: int = 2, name: str = "web") -> float:
     """Return when Argo wrote that it had left the pause for the next step, Unix seconds."""
     was_paused = False
-    for body in stage.versions(since):
+    for body in stage.versions(since, name):
         was_paused = was_paused or bool(body["status"].get("pauseConditions"))
         if was_paused and body["status"].get("currentStepIndex") == step:
             return max(durations.parse_time(entry["time"]) for entry in body["metadata"]["managedFields"])

@@ -131,8 +131,14 @@ class Stage:
         namespaces: Sequence[str] | None = None,
         web: Mapping[str, Any] | None = None,
         wait: bool = True,
+        through: Sequence[str] = (),
     ) -> Operator:
-        """Start an operator for this namespace under the shipped ServiceAccount, and wait until it is ready."""
+        """Start an operator for this namespace under the shipped ServiceAccount, and wait until it is ready.
+
+        Args:
+
+            through: a command that becomes the operator, such as `env NAME=value`.
+        """
         served = {"host": "127.0.0.1", "port": free_port(), **(web or {})}
         port = served["port"]
         config = self.folder / f"config-{port}.yaml"
@@ -151,7 +157,7 @@ class Stage:
         log = self.folder / f"operator-{port}.log"
         chosen = [self.namespace] if namespaces is None else namespaces
         program = Path(sys.executable).with_name("canary-operator")
-        command = [str(program), "run", f"--config={config}", *(f"--namespace={name}" for name in chosen)]
+        command = [*through, str(program), "run", f"--config={config}", *(f"--namespace={name}" for name in chosen)]
         environment = {**os.environ, "KUBECONFIG": str(kubeconfig or self.identity)}
         with log.open("wb") as sink:
             process = subprocess.Popen(command, env=environment, stdout=sink, stderr=subprocess.STDOUT)

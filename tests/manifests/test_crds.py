@@ -222,8 +222,8 @@ def values_of(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
     raise AssertionError(schema)
 
 
-# Rules between fields, and bounds of numbers that are written as text: tests/model/test_policy.py has them.
-BEYOND_A_SCHEMA = {"objectives", "attribution", "risk", "guards", "stratifyBy", "bake"}
+# Rules between fields, and bounds of what is written as text: the tests of the models have them.
+BEYOND_A_SCHEMA = {"objectives", "attribution", "risk", "guards", "stratifyBy", "bake", "freezeWindows"}
 
 
 def without_rules_beyond(schema: dict[str, Any]) -> dict[str, Any]:
