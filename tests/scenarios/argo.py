@@ -5,6 +5,7 @@ go back to stable, a new version resets everything.
 """
 
 import copy
+import json
 from typing import Any
 
 from canary_operator.model import durations
@@ -20,7 +21,7 @@ class Argo:
         self.analysis: str | None = "Successful"
         self.deaf = False
         self.down = False
-        self._steps = self._strategy
+        self.status.setdefault("currentStepHash", self._step_hash)
 
     @property
     def status(self) -> Body:
@@ -29,6 +30,10 @@ class Argo:
     @property
     def _strategy(self) -> Any:
         return copy.deepcopy(self.body["spec"]["strategy"].get("canary", {}).get("steps"))
+
+    @property
+    def _step_hash(self) -> str:
+        return json.dumps(self._strategy)
 
     def change(self, **spec: Any) -> None:
         """What a person or Git changes in the spec."""
@@ -39,7 +44,7 @@ class Argo:
         """Reconcile until nothing changes any more."""
         for _ in range(100):
             before = copy.deepcopy(self.body)
-            self._reconcile(now)
+            self.reconcile(now)
             if before == self.body:
                 return
         raise AssertionError(f"the Rollout does not come to rest: {self.status}")
@@ -72,13 +77,14 @@ class Argo:
         steps, index = self._strategy or [], self.status.get("currentStepIndex")
         return steps[index] if index is not None and index < len(steps) else None
 
-    def _reconcile(self, now: float) -> None:
+    def reconcile(self, now: float) -> None:
+        """Look at the Rollout once, as the controller does after every change."""
         if self.deaf or self.down:
             return None
         spec, status = self.body["spec"], self.status
         wanted = spec["template"]["hash"]
         status["observedGeneration"] = str(self.body["metadata"]["generation"])
-        if status["currentPodHash"] != wanted or self._steps != self._strategy:
+        if status["currentPodHash"] != wanted or status["currentStepHash"] != self._step_hash:
             return self._reset(wanted)
         if status["stableRS"] in {"", wanted}:
             return self._finish()
@@ -93,7 +99,7 @@ class Argo:
 
     def _reset(self, wanted: str) -> None:
         back = wanted == self.status["stableRS"]
-        self._steps = self._strategy
+        self.status["currentStepHash"] = self._step_hash
         self._unpause()
         for field in ("abort", "abortedAt", "promoteFull", "conditions"):
             self.status.pop(field, None)
