@@ -10,9 +10,8 @@ from unittest import mock
 
 from canary_operator import reconcile
 from canary_operator.cluster.ledger import Ledger
-from canary_operator.engine import acting, memory
+from canary_operator.engine import memory
 from canary_operator.model.decision import Applied, Outcome
-from canary_operator.model.pause import Hold
 from tests.protocol import operator
 
 
@@ -35,18 +34,6 @@ def concluded_as(outcome: Outcome) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def held_once() -> Iterator[None]:
-    """A hold has no second write."""
-    real = acting.must_hold_first
-
-    def must_hold_first(snapshot: Any, at: Any) -> bool:
-        return at.hold is Hold.NONE and real(snapshot, at)
-
-    with mock.patch.object(acting, "must_hold_first", must_hold_first):
-        yield
-
-
-@contextlib.contextmanager
 def no_catching_up() -> Iterator[None]:
     """Records that a crash has left behind are gone past."""
     real = Ledger._catch_up
@@ -56,13 +43,6 @@ def no_catching_up() -> Iterator[None]:
         return status, False
 
     with mock.patch.object(Ledger, "_catch_up", catch_up):
-        yield
-
-
-@contextlib.contextmanager
-def told_by_the_watch() -> Iterator[None]:
-    """What became of an action is told from what the watch has said, which may be older."""
-    with mock.patch.object(operator.Operator, "reads_again", False):
         yield
 
 

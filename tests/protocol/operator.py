@@ -182,7 +182,7 @@ class Run:
     async def _read(self, world: reconcile.World, ref: RolloutRef) -> Snapshot:
         """As Reader.read does: an action whose reply was lost is told from the Rollout as it is now."""
         found = self._operator.snapshot(self._cycle.objects)
-        if found.status.pending is not None and self._operator.reads_again:
+        if found.status.pending is not None:
             body = await world.api.get_rollout(ref)
             found = replace(found, rollout=parse_rollout(body or {}))
         self._snapshot = found
@@ -198,9 +198,6 @@ class Run:
 
 class Operator:
     """The operator's code under a scope, with what it has come to already."""
-
-    # What the reader does where an action is pending; only a seeded mistake leaves it out.
-    reads_again = True
 
     def __init__(self, scope: Scope) -> None:
         self.scope = scope

@@ -8,8 +8,8 @@ from canary_operator.model.decision import Outcome
 from tests.protocol import mistakes, scopes
 from tests.protocol.exploring import Exploration
 
-SOME_STATES = 800
-ENOUGH_STATES = 20_000
+SOME_STATES = 150
+ENOUGH_STATES = 4_000
 
 
 @pytest.mark.parametrize("scope", scopes.ALL, ids=lambda scope: scope.name)
@@ -30,9 +30,7 @@ NEAR = replace(scopes.FAULTS, from_pause=True)
         (mistakes.no_intention, NEAR, "no record tells of Hold"),
         (lambda: mistakes.concluded_as(Outcome.STALE), NEAR, "a Hold was done and is told as Stale"),
         (lambda: mistakes.concluded_as(Outcome.APPLIED), NEAR, "a Hold was not done and is told as Applied"),
-        (mistakes.no_catching_up, NEAR, "recorded twice"),
-        (mistakes.told_by_the_watch, NEAR, "is told as"),
-        (mistakes.held_once, replace(scopes.CALM, from_pause=True), "nobody has said so"),
+        (mistakes.no_catching_up, NEAR, "an action stays pending"),
         (mistakes.written_over, scopes.LEASES, "is forgotten"),
         (
             mistakes.promoted_on_another_pause,
