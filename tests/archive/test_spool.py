@@ -182,19 +182,20 @@ class Deliveries(RuleBasedStateMachine):
         self.written[uid] += 1
         entry = self.stored[uid, self.written[uid]] = an_entry(self.written[uid], uid)
         if told:
-            self._hears(uid, self.written[uid])
+            self._hears(uid, self.written[uid], begin=self.written[uid])
             self.spool.offer(entry)
 
     @rule(uid=UIDS, back=st.integers(0, 3))
     def tell_again(self, uid, back):
-        begin, end = self.heard[uid] or (0, 0)
-        if end:
+        begin, end = self.heard[uid] or (1, 0)
+        if begin <= end:
             self.spool.offer(an_entry(max(begin, end - back), uid))
 
     @rule(uid=UIDS)
     def look(self, uid):
         if self.written[uid]:
-            self._hears(uid, self.written[uid] + (0 if self.remembers or self.heard[uid] else 1))
+            # Where nothing is remembered, the first look is where a chain begins: behind what there is by then.
+            self._hears(uid, self.written[uid], begin=self.written[uid] + 1)
             self.spool.notice(REF, uid, self.written[uid])
 
     @rule()
@@ -219,9 +220,10 @@ class Deliveries(RuleBasedStateMachine):
         for key in gone:
             del self.stored[key]
 
-    def _hears(self, uid, sequence):
-        begin = 1 if self.remembers else sequence
-        self.heard[uid] = (self.heard[uid] or (begin,))[0], sequence
+    def _hears(self, uid, sequence, begin):
+        """Note from where to where a chain must be handed on."""
+        first = (1 if self.remembers else begin) if self.heard[uid] is None else self.heard[uid][0]
+        self.heard[uid] = first, sequence
 
     @invariant()
     def each_chain_leaves_in_its_order_and_each_record_once(self):
