@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from canary_operator.archive.entry import Entry
-from canary_operator.archive.ledger import Ledger, Settled
+from canary_operator.archive.notebook import Notebook, Settled
 from canary_operator.archive.spool import Gap, Spool
 from canary_operator.archive.stored import Stored
 from canary_operator.archive.troubles import Teller, Trouble
@@ -27,23 +27,23 @@ class Backlog:
 
     Args:
 
-        ledger: None where nothing is remembered; then a chain begins with what is heard of it first.
+        notebook: None where nothing is remembered; then a chain begins with what is heard of it first.
 
         room: how many records wait in memory at most.
     """
 
-    def __init__(self, stored: Stored, ledger: Ledger | None, room: int, teller: Teller) -> None:
+    def __init__(self, stored: Stored, notebook: Notebook | None, room: int, teller: Teller) -> None:
         self._stored = stored
-        self._ledger = ledger
+        self._notebook = notebook
         self._teller = teller
-        self._spool = Spool(room, from_the_beginning=ledger is not None)
+        self._spool = Spool(room, from_the_beginning=notebook is not None)
         self._unwritten: list[Entry] = []
         # A disk that hangs keeps this thread, and nobody who judges.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="audit-spool")
 
     def offer(self, entry: Entry) -> None:
         """Hear of a record."""
-        if self._spool.offer(entry) and self._ledger is not None:
+        if self._spool.offer(entry) and self._notebook is not None:
             self._unwritten.append(entry)
 
     def notice(self, ref: RolloutRef, uid: str, sequence: int) -> None:
@@ -64,9 +64,9 @@ class Backlog:
 
     async def begin(self) -> Reply:
         """Recall what was handed on before, and find out what the API server has besides."""
-        if self._ledger is None:
+        if self._notebook is None:
             return Taken()
-        await self._recall(self._ledger)
+        await self._recall(self._notebook)
         known: set[str] = set()
         try:
             async for entry in self._stored.all():
@@ -74,14 +74,14 @@ class Backlog:
                 known.add(entry.uid)
         except ClusterError as error:
             return self._unlisted(error)
-        await self._in_thread(functools.partial(self._ledger.forget, self._spool.forget_settled(known)))
+        await self._in_thread(functools.partial(self._notebook.forget, self._spool.forget_settled(known)))
         return Taken()
 
     async def next(self) -> Entry | Gap | None:
         """What is to be handed on, or asked for, next."""
-        if self._ledger is not None and self._unwritten:
+        if self._notebook is not None and self._unwritten:
             entries, self._unwritten = self._unwritten, []
-            await self._in_thread(functools.partial(self._ledger.wait, entries))
+            await self._in_thread(functools.partial(self._notebook.wait, entries))
         return self._spool.next()
 
     async def settle(self, entry: Entry) -> None:
@@ -97,7 +97,7 @@ class Backlog:
             self._spool.put_off(gap.uid)
             return self._unlisted(error)
         filled = self._spool.fill(gap, stored)
-        self._unwritten += filled.taken if self._ledger is not None else ()
+        self._unwritten += filled.taken if self._notebook is not None else ()
         if filled.lost:
             self._teller.lost(gap.ref, self._spool.done(gap.uid), filled.lost)
         await self._mark(gap.ref, gap.uid)
@@ -107,8 +107,8 @@ class Backlog:
         """Let the thread go."""
         self._thread.shutdown(wait=False)
 
-    async def _recall(self, ledger: Ledger) -> None:
-        remembered = await self._in_thread(ledger.read)
+    async def _recall(self, notebook: Notebook) -> None:
+        remembered = await self._in_thread(notebook.read)
         if remembered is None:
             return
         settled, waiting = remembered
@@ -120,11 +120,11 @@ class Backlog:
             self._spool.offer(entry)
 
     async def _mark(self, ref: RolloutRef, uid: str) -> None:
-        if self._ledger is not None:
-            await self._in_thread(functools.partial(self._ledger.settle, Settled(ref, uid, self._spool.done(uid))))
+        if self._notebook is not None:
+            await self._in_thread(functools.partial(self._notebook.settle, Settled(ref, uid, self._spool.done(uid))))
 
     async def _in_thread(self, work: Callable[[], _T]) -> _T | None:
-        """What came of work on the ledger, None where it cannot be used."""
+        """What came of work on the notebook, None where it cannot be used."""
         try:
             return await asyncio.get_running_loop().run_in_executor(self._thread, work)
         except (OSError, sqlite3.Error) as error:

@@ -8,7 +8,7 @@ import time
 from canary_operator.archive.backlog import Backlog
 from canary_operator.archive.endpoint import Endpoint
 from canary_operator.archive.forwarding import Forwarder, Place
-from canary_operator.archive.ledger import Ledger
+from canary_operator.archive.notebook import Notebook
 from canary_operator.archive.stored import Stored
 from canary_operator.archive.stream import Stream
 from canary_operator.archive.troubles import Teller, Watcher
@@ -32,5 +32,5 @@ def _places(audit: Audit) -> dict[str, Place]:
 def _forwarder(name: str, place: Place, audit: Audit, surroundings: tuple[Stored, Watcher]) -> Forwarder:
     stored, watcher = surroundings
     teller = Teller(name, watcher)
-    ledger = None if audit.spool is None else Ledger(audit.spool / f"{name}.sqlite")
-    return Forwarder(place, Backlog(stored, ledger, audit.waiting, teller), teller)
+    notebook = None if audit.spool is None else Notebook(audit.spool / f"{name}.sqlite")
+    return Forwarder(place, Backlog(stored, notebook, audit.waiting, teller), teller)

@@ -7,7 +7,7 @@ import json
 import pytest
 from structlog.testing import capture_logs
 
-from canary_operator.archive.ledger import Ledger
+from canary_operator.archive.notebook import Notebook
 from canary_operator.archive.stream import Stream
 from canary_operator.model.gate import GateStatus
 from canary_operator.model.look import Listener, Look
@@ -41,8 +41,8 @@ def records():
 
 
 @pytest.fixture
-def ledger(tmp_path):
-    return Ledger(tmp_path / "shelf.sqlite")
+def notebook(tmp_path):
+    return Notebook(tmp_path / "shelf.sqlite")
 
 
 async def stopped(desk):
@@ -73,8 +73,8 @@ async def test_records_are_handed_on_in_the_order_of_their_chain(records):
     assert records.asked == 0
 
 
-async def test_a_place_that_is_away_gets_everything_in_order_when_it_is_back(records, ledger):
-    desk = Desk(records, Silent(), ledger, room=3)
+async def test_a_place_that_is_away_gets_everything_in_order_when_it_is_back(records, notebook):
+    desk = Desk(records, Silent(), notebook, room=3)
     with capture_logs() as lines:
         desk.forwarder.start()
         for sequence in range(1, 9):
@@ -101,12 +101,12 @@ async def test_waits_grow_and_stay_within_a_minute(records):
     assert all(0 <= wait <= min(2**number, 60) for number, wait in enumerate(desk.waits))
 
 
-async def test_a_record_that_is_never_taken_stops_no_other_rollout(records, ledger):
+async def test_a_record_that_is_never_taken_stops_no_other_rollout(records, notebook):
     class Picky(Shelf):
         def refuses(self, entry):
             return "HTTP 413" if entry.uid == "huge" else None
 
-    desk = Desk(records, Picky(), ledger)
+    desk = Desk(records, Picky(), notebook)
     desk.forwarder.start()
     for sequence in (1, 2, 3):
         for uid in ("huge", "other"):
@@ -119,8 +119,8 @@ async def test_a_record_that_is_never_taken_stops_no_other_rollout(records, ledg
 
 
 @pytest.mark.parametrize("told", [True, False], ids=["after it was told", "before it was told"])
-async def test_a_kill_loses_nothing_that_is_recorded(records, ledger, told):
-    desk = Desk(records, Silent(), ledger)
+async def test_a_kill_loses_nothing_that_is_recorded(records, notebook, told):
+    desk = Desk(records, Silent(), notebook)
     desk.forwarder.start()
     desk.forwarder.keep(REF, records.write(a_record(1)))
     desk.place.away = None
@@ -133,15 +133,15 @@ async def test_a_kill_loses_nothing_that_is_recorded(records, ledger, told):
     await asyncio.sleep(0.05)
     await stopped(desk)
 
-    again = Desk(records, Shelf(), ledger)
+    again = Desk(records, Shelf(), notebook)
     again.forwarder.start()
     await again.settled()
 
     assert desk.place.sequences() + again.place.sequences() == [1, 2, 3]
 
 
-async def test_what_waits_on_disk_outlives_its_namespace(records, ledger):
-    desk = Desk(records, Silent(), ledger)
+async def test_what_waits_on_disk_outlives_its_namespace(records, notebook):
+    desk = Desk(records, Silent(), notebook)
     desk.forwarder.start()
     for sequence in (1, 2):
         desk.forwarder.keep(REF, records.write(a_record(sequence)))
@@ -149,7 +149,7 @@ async def test_what_waits_on_disk_outlives_its_namespace(records, ledger):
     await stopped(desk)
     records.bodies.clear()
 
-    again = Desk(records, Shelf(), ledger)
+    again = Desk(records, Shelf(), notebook)
     again.forwarder.start()
     await again.settled()
 
@@ -157,8 +157,8 @@ async def test_what_waits_on_disk_outlives_its_namespace(records, ledger):
     assert again.counts.records == {DELIVERED: 2}
 
 
-async def test_what_is_nowhere_any_more_is_told_as_lost(records, ledger):
-    desk = Desk(records, Silent(), ledger, room=1)
+async def test_what_is_nowhere_any_more_is_told_as_lost(records, notebook):
+    desk = Desk(records, Silent(), notebook, room=1)
     desk.forwarder.start()
     for sequence in range(1, 6):
         desk.forwarder.keep(REF, records.write(a_record(sequence)))
@@ -174,10 +174,10 @@ async def test_what_is_nowhere_any_more_is_told_as_lost(records, ledger):
     assert (line["rollout"], line["records"], line["upto"]) == (str(REF), 4, 5)
 
 
-async def test_a_new_place_gets_everything_that_is_stored(records, ledger):
+async def test_a_new_place_gets_everything_that_is_stored(records, notebook):
     for sequence in range(5, 26):
         records.write(a_record(sequence))
-    desk = Desk(records, Shelf(), ledger)
+    desk = Desk(records, Shelf(), notebook)
 
     desk.forwarder.start()
     await desk.settled()
@@ -211,9 +211,9 @@ async def test_a_look_tells_of_records_that_nobody_told(records):
     assert desk.place.sequences() == [1, 2, 3]
 
 
-async def test_an_api_server_that_is_away_is_asked_again(records, ledger):
+async def test_an_api_server_that_is_away_is_asked_again(records, notebook):
     records.down = True
-    desk = Desk(records, Shelf(), ledger)
+    desk = Desk(records, Shelf(), notebook)
     desk.forwarder.start()
     records.write(a_record(1))
     await until(lambda: records.asked >= 3)
@@ -226,7 +226,7 @@ async def test_an_api_server_that_is_away_is_asked_again(records, ledger):
 
 async def test_a_spool_that_cannot_be_used_costs_nothing_but_its_memory(records, tmp_path):
     (tmp_path / "spool").write_text("a file, not a folder")
-    desk = Desk(records, Shelf(), Ledger(tmp_path / "spool" / "shelf.sqlite"))
+    desk = Desk(records, Shelf(), Notebook(tmp_path / "spool" / "shelf.sqlite"))
     with capture_logs() as lines:
         desk.forwarder.start()
         for sequence in (1, 2):

@@ -130,12 +130,12 @@ async def until(true):
 class Desk:
     """A forwarder with everything around it; waiting takes no time."""
 
-    def __init__(self, stored, place, ledger=None, room=10):
+    def __init__(self, stored, place, notebook=None, room=10):
         self.counts = Counts()
         self.place = place
         self.waits = []
         teller = Teller("shelf", self.counts)
-        self.forwarder = Forwarder(place, Backlog(Stored(stored, ()), ledger, room, teller), teller, self._sleep)
+        self.forwarder = Forwarder(place, Backlog(Stored(stored, ()), notebook, room, teller), teller, self._sleep)
 
     async def _sleep(self, seconds):
         self.waits.append(seconds)

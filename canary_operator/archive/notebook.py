@@ -30,7 +30,7 @@ class Settled:
     done: int
 
 
-class Ledger:
+class Notebook:
     """A file of one place. Every method may block, and raises OSError or sqlite3.Error where it cannot be used."""
 
     def __init__(self, file: Path) -> None:
