@@ -13,8 +13,10 @@ from typing import Annotated
 import typer
 
 import canary_operator
+from canary_operator.cli.attesting import attest
 from canary_operator.cli.releasing import release_all
 from canary_operator.errors import OperatorError
+from canary_operator.model.rollout import RolloutRef
 from canary_operator.prometheus import garbage
 from canary_operator.settings import load_settings
 from canary_operator.telemetry import configure_logging
@@ -31,6 +33,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+audit = typer.Typer(help="What the records of decisions say.", no_args_is_help=True)
+app.add_typer(audit, name="audit")
 
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="The configuration file; defaults without one.")]
 Namespaces = Annotated[
@@ -73,6 +78,18 @@ def release(
     Each pause gets the start back that Argo gave it, so that the release goes on by its own timer, ungated.
     """
     raise typer.Exit(asyncio.run(release_all(namespace or [], dry_run)))
+
+
+@audit.command("attest")
+def audit_attest(
+    rollout: Annotated[str, typer.Argument(help="Name of the Rollout.")],
+    namespace: Annotated[str, typer.Option("--namespace", "-n", help="Its namespace.")],
+    predicate: Annotated[
+        bool, typer.Option("--predicate", help="Only the predicate, as `cosign attest --predicate` takes it.")
+    ] = False,
+) -> None:
+    """Print an unsigned in-toto statement of the stable version: its images by digest, and why it was promoted."""
+    raise typer.Exit(asyncio.run(attest(RolloutRef(namespace, rollout), predicate_only=predicate)))
 
 
 @app.command()

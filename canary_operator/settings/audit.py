@@ -53,9 +53,9 @@ class Audit(Section):
         "when the operator is killed is not handed on by itself.",
     )
     waiting: int = Field(
-        default=1000,
+        default=500,
         ge=1,
         le=100_000,
-        description="Records that wait in memory and in the spool, for each place. Default 1000, some 10 MB of usual "
-        "records; others are read back from the API server when it is their turn.",
+        description="Records that wait in memory and in the spool, for each place. Default 500: with the "
+        "largest records 100 MB. Others are read back from the API server when it is their turn.",
     )
