@@ -177,6 +177,8 @@ async def record(world: World, inputs: Inputs, decision: Decision, applied: Appl
     if verdict_changed:
         # Before it is remembered: whoever comes after a crash tells it again, and an Event told twice is one.
         await world.scribe.tell(snapshot.rollout.ref, status, now)
+    for caution in occasions.new_cautions(before, status):
+        await world.scribe.caution(snapshot.rollout.ref, status, caution, now)
     if status != before:
         await world.scribe.remember(snapshot, status)
     look = Look(snapshot, status, now, verdict_changed)

@@ -53,6 +53,8 @@ HOLD = {
     "ratio of a template is over so few requests that they could not have shown a breach",
     HoldReason.INCONCLUSIVE: "a metric exceeded its `inconclusiveLimit`, or Argo's own analysis is inconclusive",
     HoldReason.MAX_HOLD: "`maxHold` is over; the message keeps the reason before it",
+    HoldReason.IMAGE_CHANGED: "the canary's pods run different images or another one than before, or with "
+    "`images.mutableTag: Hold` an image has no digest",
     HoldReason.FROZEN: "a window of the policy's `freezeWindows` is open; everything else is fine",
     HoldReason.FLEET_BRAKE: "gates of `fleet.brake.aborts` Rollouts have aborted a release within `fleet.brake.within`",
     HoldReason.FLEET_LIMIT: "as many releases that began before are in progress as `fleet.perCluster` or "

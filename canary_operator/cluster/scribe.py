@@ -16,7 +16,7 @@ from canary_operator.engine.judged import JudgedMetric, judged_metrics
 from canary_operator.errors import ClusterError, ClusterRefused, ConfigurationError
 from canary_operator.journal import analysis_run, events
 from canary_operator.model.decision import Outcome, Snapshot
-from canary_operator.model.gate import GateStatus, PauseStatus
+from canary_operator.model.gate import Condition, GateStatus, PauseStatus
 from canary_operator.model.pods import POD_HASH_LABEL
 from canary_operator.model.rollout import Body, RolloutRef
 
@@ -60,7 +60,13 @@ class Scribe:
 
     async def tell(self, ref: RolloutRef, status: GateStatus, now: float) -> None:
         """Post the Event of a changed verdict; an equal one is renewed. Nothing else waits for one that cannot be."""
-        event = dict(events.verdict_event(ref, status, now, self._link(ref)))
+        await self._post(ref, events.verdict_event(ref, status, now, self._link(ref)))
+
+    async def caution(self, ref: RolloutRef, status: GateStatus, caution: Condition, now: float) -> None:
+        """Post the Event of a caution, as that of a verdict."""
+        await self._post(ref, events.caution_event(ref, status, caution, now))
+
+    async def _post(self, ref: RolloutRef, event: Mapping[str, Any]) -> None:
         try:
             written = await self._posted(ref.namespace, event)
         except ClusterError as error:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from canary_operator.engine import fleet, freezing, memory, native, policy, tables
 from canary_operator.engine.delaying import Delay
-from canary_operator.engine.gates import conditions, objectives, pods
+from canary_operator.engine.gates import conditions, images, objectives, pods
 from canary_operator.engine.look import Ground, Look, Said
 from canary_operator.engine.memory import Judgement
 from canary_operator.engine.situation import AtPause
@@ -20,7 +20,12 @@ from canary_operator.model.policy import Override, SLOPolicySpec
 from canary_operator.model.samples import Samples
 from canary_operator.model.verdict import AbortReason, Finding, HoldReason
 
-GATES: tuple[Callable[[Ground], Sequence[Look]], ...] = (conditions.looks, objectives.looks, pods.looks)
+GATES: tuple[Callable[[Ground], Sequence[Look]], ...] = (
+    conditions.looks,
+    objectives.looks,
+    pods.looks,
+    images.looks,
+)
 """All gates. Each says what judges on its ground, and raises ConfigurationError for a person's mistake."""
 
 
@@ -71,9 +76,10 @@ def _keeping(heard: Heard, snapshot: Snapshot) -> Heard:
 def _heard(rules: SLOPolicySpec, found: "Looks", said: Sequence[Said]) -> Heard:
     findings = _each_once((*found.mistakes, *(finding for each in said for finding in each.findings)))
     evidence = tuple(item for each in said for item in each.evidence)
+    cautions = tuple(caution for each in said for caution in each.cautions)
     return Heard(
         rules,
-        Judgement(tables.strongest(findings), findings, evidence),
+        Judgement(tables.strongest(findings), findings, evidence, cautions),
         next_due=min((each.next_due for each in said), default=math.inf),
         measured=bool(said) and not found.mistakes and all(each.measured for each in said),
         telemetry_lost=any(each.telemetry_lost for each in said),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from canary_operator.engine.situation import AtPause
+from canary_operator.model.caution import Caution
 from canary_operator.model.decision import Snapshot
 from canary_operator.model.gate import Evidence
 from canary_operator.model.policy import SLOPolicySpec
@@ -51,6 +52,8 @@ class Said:
 
         telemetry_lost: whether a question was not answered.
 
+        cautions: what people should know though nothing is held for it.
+
         measured: whether enough is known that a person's ``onMaxHold: Promote`` may promote.
     """
 
@@ -59,6 +62,7 @@ class Said:
     next_due: float = math.inf
     telemetry_lost: bool = False
     measured: bool = True
+    cautions: tuple[Caution, ...] = ()
 
 
 class Look(Protocol):

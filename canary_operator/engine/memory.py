@@ -5,9 +5,10 @@ Law: pure. A status is only ever made from the one before it; nothing is read fr
 
 from dataclasses import dataclass, replace
 
-from canary_operator.engine import tables
+from canary_operator.engine import running, tables
 from canary_operator.engine.situation import AtPause, is_about
 from canary_operator.model import durations
+from canary_operator.model.caution import Caution, Matter
 from canary_operator.model.decision import Action, ActionKind, Applied, Outcome, Snapshot
 from canary_operator.model.gate import (
     HISTORY_LENGTH,
@@ -36,11 +37,15 @@ MESSAGE_LENGTH = 1024
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What a cycle found out: the finding that decides, all findings, the evidence behind them."""
+    """What a cycle found out: the finding that decides, all findings, the evidence behind them.
+
+    ``cautions`` is None where nobody looked.
+    """
 
     finding: Finding
     findings: tuple[Finding, ...] = ()
     evidence: tuple[Evidence, ...] | None = None
+    cautions: tuple[Caution, ...] | None = None
 
 
 def idle(snapshot: Snapshot, message: str) -> GateStatus:
@@ -78,6 +83,7 @@ def judging(snapshot: Snapshot, judgement: Judgement, now: float) -> GateStatus:
         "baseline": "",
         "unseen_since": None,
         "in_progress_since": _in_progress_since(snapshot, finding, now),
+        "images": running.seen(snapshot),
         "generation_since": generation_since(snapshot, now),
         "observed_generation": snapshot.gate_generation,
         **where(snapshot.rollout),
@@ -405,15 +411,28 @@ def _with_conditions(status: GateStatus, judgement: Judgement, now: float) -> Ga
     reasons = {finding.reason for finding in (*judgement.findings, judgement.finding)}
     lost = HoldReason.TELEMETRY_UNAVAILABLE in reasons
     wanted = {
+        **_cautioned(judgement.cautions),
         "Ready": ("False" if HoldReason.CONFIGURATION_ERROR in reasons else "True", status.reason),
         "TelemetryAvailable": _telemetry(lost, judgement),
         "EvidenceSufficient": ("True" if status.verdict == Verdict.PROMOTE.value else "False", status.reason),
     }
     old = {condition.type: condition for condition in status.conditions}
-    conditions = [
-        _condition(old.get(kind), kind, value, now, status.observed_generation) for kind, value in wanted.items()
-    ]
-    return status.model_copy(update={"conditions": tuple(conditions)})
+    new = {
+        kind: _condition(old.get(kind), kind, value, now, status.observed_generation) for kind, value in wanted.items()
+    }
+    return status.model_copy(update={"conditions": tuple((old | new).values())})
+
+
+def _cautioned(cautions: tuple[Caution, ...] | None) -> dict[str, tuple[str, str, str]]:
+    """The conditions that cautions make false; none where nobody looked, and what was known stays known."""
+    if cautions is None:
+        return {}
+    said = {matter: [each.message for each in cautions if each.about is matter] for matter in Matter}
+    return {matter.value: _caution(sentences) for matter, sentences in said.items()}
+
+
+def _caution(sentences: list[str]) -> tuple[str, str, str]:
+    return ("False", "Beware", "; ".join(sentences)) if sentences else ("True", "AsExpected", "")
 
 
 def _telemetry(lost: bool, judgement: Judgement) -> tuple[str, str]:
@@ -423,13 +442,20 @@ def _telemetry(lost: bool, judgement: Judgement) -> tuple[str, str]:
 
 
 def _condition(
-    old: Condition | None, kind: str, value: tuple[str, str], now: float, generation: int | None
+    old: Condition | None, kind: str, value: tuple[str, ...], now: float, generation: int | None
 ) -> Condition:
-    state, reason = value
+    state, reason, *said = value
     changed = old is None or old.status != state
     at = durations.format_time(now) if changed or old is None else old.last_transition_time
     return Condition.model_validate(
-        {"type": kind, "status": state, "reason": reason, "lastTransitionTime": at, "observedGeneration": generation}
+        {
+            "type": kind,
+            "status": state,
+            "reason": reason,
+            "message": _bounded("".join(said)),
+            "lastTransitionTime": at,
+            "observedGeneration": generation,
+        }
     )
 
 
@@ -453,6 +479,6 @@ def of_this_release(snapshot: Snapshot) -> Snapshot:
     """A new release, or one that is retried, does not remember the pause or the evidence of the one before it."""
     if is_about(snapshot.status, snapshot.rollout) and snapshot.status.phase != "Ended":
         return snapshot
-    gone = {"pause": None, "evidence": (), "requests": None, "phase": "Idle", "in_progress_since": None}
+    gone = {"pause": None, "evidence": (), "requests": None, "phase": "Idle", "in_progress_since": None, "images": ()}
     fresh = snapshot.status.model_copy(update=gone)
     return remembering(snapshot, fresh)

@@ -11,7 +11,7 @@ from canary_operator.model.policy import CanaryGateSpec, Override, SLOPolicySpec
 from canary_operator.model.verdict import AbortReason, Finding, HoldReason, PromoteReason, Reason, Verdict, verdict_of
 
 # What several policies of one Rollout must agree on: it is about the release, not about an objective.
-_WIDE = ("risk", "timing", "telemetry_loss", "fail_action", "compatibility", "freeze_windows")
+_WIDE = ("risk", "timing", "telemetry_loss", "fail_action", "compatibility", "freeze_windows", "images")
 
 
 def effective_policy(snapshot: Snapshot) -> SLOPolicySpec:

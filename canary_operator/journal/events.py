@@ -1,4 +1,4 @@
-"""One Kubernetes Event for each change of the verdict.
+"""One Kubernetes Event for each change of the verdict, and for each new caution.
 
 Law: pure. An Event is built only from a status that has been written.
 """
@@ -9,7 +9,7 @@ from typing import Any
 
 from canary_operator.engine import tables
 from canary_operator.model import durations
-from canary_operator.model.gate import GateStatus
+from canary_operator.model.gate import Condition, GateStatus
 from canary_operator.model.rollout import RolloutRef
 from canary_operator.model.verdict import Finding, parse_reason
 
@@ -26,28 +26,46 @@ def verdict_event(ref: RolloutRef, status: GateStatus, now: float, link: str) ->
     assert status.rollout is not None
     assert status.verdict is not None
     finding = Finding(parse_reason(status.verdict, status.reason), status.message)
+    return _event(ref, status.rollout.uid, _key(status), now) | {
+        "type": "Warning" if tables.needs_a_person(finding) else "Normal",
+        "reason": status.reason,
+        "message": _message(f"{status.verdict}: {status.message}", f" {link}" if link else ""),
+        "action": status.verdict,
+    }
+
+
+def _event(ref: RolloutRef, uid: str, key: str, now: float) -> dict[str, Any]:
     at = durations.format_time(now)
     return {
         "apiVersion": "v1",
         "kind": "Event",
-        "metadata": {"name": f"{ref.name[:200].rstrip('-.')}.{_key(status)}", "namespace": ref.namespace},
+        "metadata": {"name": f"{ref.name[:200].rstrip('-.')}.{key}", "namespace": ref.namespace},
         "involvedObject": {
             "apiVersion": "argoproj.io/v1alpha1",
             "kind": "Rollout",
             "namespace": ref.namespace,
             "name": ref.name,
-            "uid": status.rollout.uid,
+            "uid": uid,
         },
-        "type": "Warning" if tables.needs_a_person(finding) else "Normal",
-        "reason": status.reason,
-        "message": _message(f"{status.verdict}: {status.message}", f" {link}" if link else ""),
         "source": {"component": COMPONENT},
         "reportingComponent": COMPONENT,
         "reportingInstance": COMPONENT,
-        "action": status.verdict,
         "firstTimestamp": at,
         "lastTimestamp": at,
         "count": 1,
+    }
+
+
+def caution_event(ref: RolloutRef, status: GateStatus, caution: Condition, now: float) -> Mapping[str, Any]:
+    """The Event on the Rollout that tells what a condition cautions against; equal ones share a name."""
+    assert status.rollout is not None
+    about = (status.rollout.uid, status.rollout.pod_hash, caution.type, caution.message)
+    told = _event(ref, status.rollout.uid, hashlib.sha256(repr(about).encode()).hexdigest()[:16], now)
+    return told | {
+        "type": "Warning",
+        "reason": caution.type,
+        "message": _message(f"not {caution.type}: {caution.message}", ""),
+        "action": "Beware",
     }
 
 

@@ -3,8 +3,9 @@
 Law: pure; told from the status before the look and the one after it.
 """
 
+from canary_operator.model.caution import Matter
 from canary_operator.model.decision import Outcome
-from canary_operator.model.gate import GateStatus, LastAction
+from canary_operator.model.gate import Condition, GateStatus, LastAction
 from canary_operator.model.record import RecordedAction
 
 
@@ -14,6 +15,18 @@ def is_new_verdict(before: GateStatus, status: GateStatus) -> bool:
         return False
     interrupted = before.pending is not None and before.pending.at == status.since
     return interrupted or status.since != before.since
+
+
+def new_cautions(before: GateStatus, status: GateStatus) -> tuple[Condition, ...]:
+    """The conditions that say something against the release which they did not say before of this version."""
+    cautioned = {matter.value for matter in Matter}
+    told = {(each.type, each.message) for each in before.conditions if _version(before) == _version(status)}
+    false = (each for each in status.conditions if each.type in cautioned and each.status == "False")
+    return tuple(each for each in false if (each.type, each.message) not in told)
+
+
+def _version(status: GateStatus) -> str:
+    return status.rollout.pod_hash if status.rollout is not None else ""
 
 
 def new_action(before: GateStatus, status: GateStatus) -> RecordedAction | None:

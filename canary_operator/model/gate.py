@@ -164,7 +164,7 @@ class HistoryEntry(Document):
 class Condition(Document):
     """A condition as in metav1.Condition."""
 
-    type: str = Field(description="Ready, TelemetryAvailable or EvidenceSufficient.")
+    type: str = Field(description="Ready, TelemetryAvailable, EvidenceSufficient, ImagesFixed or PodsKnown.")
     status: Literal["True", "False", "Unknown"] = Field(description="True, False or Unknown.")
     reason: str = Field(description="CamelCase reason.")
     message: str = Field(default="", description="One sentence.")
@@ -177,6 +177,15 @@ class Retired(Document):
 
     sequence: int = Field(description="Its number; records up to this one may be gone.")
     hash: str = Field(description="Its hash, on which the first record that is kept hangs.")
+
+
+class SeenImages(Document):
+    """Images that a container of the new version has run in this release."""
+
+    container: str = Field(description="Name of the container.")
+    digests: tuple[Annotated[str, Field(description="Digest of an image.")], ...] = Field(
+        description="In the order in which they were seen, at most 8; more than one: the image changed."
+    )
 
 
 class LastAbort(Document):
@@ -208,6 +217,7 @@ class GateStatus(Document):
     ended_at: str | None = Field(default=None, description="RFC 3339 time at which the gate saw the release end.")
     baseline: str = Field(default="", description="Pod template hash of the version that an ended release replaced.")
     evidence: tuple[Evidence, ...] = Field(default=(), description="What each gate knows.")
+    images: tuple[SeenImages, ...] = Field(default=(), description="What the pods of this release have run.")
     pause: PauseStatus | None = Field(default=None, description="The pause that is judged, or was judged last.")
     pending: Pending | None = Field(default=None, description="An action whose outcome is not known yet.")
     last_action: LastAction | None = Field(default=None, description="The last action and its outcome.")
@@ -224,7 +234,9 @@ class GateStatus(Document):
     unseen_since: str | None = Field(
         default=None, description="Since when, or since the last nudge, Argo has not taken up a person's change."
     )
-    conditions: tuple[Condition, ...] = Field(default=(), description="Ready, TelemetryAvailable, EvidenceSufficient.")
+    conditions: tuple[Condition, ...] = Field(
+        default=(), description="Ready, TelemetryAvailable, EvidenceSufficient, ImagesFixed, PodsKnown."
+    )
     observed_generation: int | None = Field(default=None, description="Generation of the gate that was seen.")
     sequence: int = Field(default=0, description="Number of the last GateDecision of this gate.")
     record_hash: str = Field(default="", description="Hash of the last GateDecision: the head of the chain.")

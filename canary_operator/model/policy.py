@@ -83,6 +83,29 @@ class TelemetryLoss(Document):
     )
 
 
+Severity = Literal["Ignore", "Warn", "Hold"]
+
+
+class Images(Document):
+    """What becomes of a release whose image is not one and the same: Ignore, Warn or Hold with ImageChanged."""
+
+    mutable_tag: Severity = Field(
+        default="Warn",
+        description="An image of the pod template is named by a tag, without a digest. Default Warn: most are, and "
+        "what the pods run is compared anyway.",
+    )
+    different: Severity = Field(
+        default="Hold",
+        description="Pods of the new version run different images. Default Hold: evidence of one says nothing about "
+        "the other.",
+    )
+    changed: Severity = Field(
+        default="Hold",
+        description="Pods of the new version run another image than before in this release. Default Hold: what was "
+        "judged is not what would be promoted.",
+    )
+
+
 class SLOPolicySpec(Document):
     """Objectives, risk and timing that gates of this namespace refer to by name."""
 
@@ -121,6 +144,9 @@ class SLOPolicySpec(Document):
     timing: Timing = Field(default=Timing(), description="When the gate looks, how long it holds, and what then.")
     telemetry_loss: TelemetryLoss = Field(
         default=TelemetryLoss(), description="What happens when Prometheus stays away for long."
+    )
+    images: Images = Field(
+        default=Images(), description="What becomes of a release whose image is not one and the same."
     )
     freeze_windows: tuple[FreezeWindow, ...] = Field(
         default=(),

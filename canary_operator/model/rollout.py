@@ -125,6 +125,8 @@ class Rollout:
     ``updated_replicas`` counts the pods of the new version, ready or not, as Argo last saw them.
     ``post_promotion`` is the analysis after the users of a blue/green Rollout were given the new version; it stays
     apart because its templates, unlike those of ``analyses``, never judge.
+    ``images`` are (container, image) of its pod template, those that initialise a pod included; empty where the
+    template is another object's (``workloadRef``).
     """
 
     ref: RolloutRef
@@ -152,6 +154,7 @@ class Rollout:
     updated_replicas: int
     rolls_back: bool = False
     post_promotion: Analysis | None = None
+    images: tuple[tuple[str, str], ...] = ()
 
     @property
     def pod_hash(self) -> str:
@@ -226,7 +229,13 @@ def _parse(body: Body) -> Rollout:
         routing=parse_routing(canary),
         updated_replicas=int(status.get("updatedReplicas") or 0),
         post_promotion=_post_promotion(body, blue_green, status),
+        images=_images((spec.get("template") or {}).get("spec") or {}),
     )
+
+
+def _images(pod: Body) -> tuple[tuple[str, str], ...]:
+    containers = (*(pod.get("initContainers") or ()), *(pod.get("containers") or ()))
+    return tuple((str(each["name"]), str(each.get("image") or "")) for each in containers)
 
 
 def _fence(meta: Body, status: Body) -> Fence:

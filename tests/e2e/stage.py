@@ -130,6 +130,7 @@ class Stage:
         timeout: str = "3s",
         namespaces: Sequence[str] | None = None,
         web: Mapping[str, Any] | None = None,
+        fleet: Mapping[str, Any] | None = None,
         wait: bool = True,
         through: Sequence[str] = (),
     ) -> Operator:
@@ -152,6 +153,7 @@ class Stage:
             "evaluationInterval": evaluation_interval,
             "providers": [provider],
             "web": served,
+            "fleet": fleet or {},
         }
         config.write_text(yaml.safe_dump(document))
         log = self.folder / f"operator-{port}.log"

@@ -44,6 +44,8 @@ class Version:
     restarts: int = 0
     restarted_at: float | None = None
     containers: int = 1
+    # What the container of the pod with a number runs at a time.
+    image: Callable[[int, float], str] = lambda _number, _at: "registry.example/app@sha256:aaaa"
 
     def names(self) -> list[str]:
         return [f"{NAME}-{self.hash}-{n}x" for n in range(self.pods)]
@@ -176,7 +178,7 @@ def _pod(number: int, name: str, version: Version, now: float) -> PodFacts:
         reason="",
         last_exit="",
         node="node-1",
-        images=(),
+        images=(("app", version.image(number, now - T0)),),
         last_restart=None if version.restarted_at is None else T0 + version.restarted_at,
         unready_since=T0 + version.unready_since if unready else None,
     )

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from canary_operator.engine.look import Ground, Said
 from canary_operator.model import durations
+from canary_operator.model.caution import Caution, Matter
 from canary_operator.model.pods import PodFacts, VersionPods
 from canary_operator.model.samples import Absent, Question, Samples
 from canary_operator.model.verdict import AbortReason, Finding, HoldReason
@@ -87,9 +88,27 @@ def _since(pod: PodFacts) -> float:
     return math.inf if pod.unready_since is None else pod.unready_since
 
 
-def looks(ground: Ground) -> Sequence[Look]:
-    """The pods of the canary, where objectives judge and the pods are known."""
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Nobody told of the pods: nothing is held for it, and it is not silent."""
+
+    why: Absent
+
+    def questions(self) -> tuple[Question, ...]:
+        """Nothing: the API server knows."""
+        return ()
+
+    def judge(self, _samples: Samples) -> Said:
+        """What goes unseen."""
+        said = f"neither crashes nor changes of images are seen: {self.why.message}"
+        return Said(evidence=(), findings=(), cautions=(Caution(Matter.PODS_KNOWN, said),))
+
+
+def looks(ground: Ground) -> Sequence[Look | Unknown]:
+    """The pods of the canary, where objectives judge; that they are not known, whatever judges."""
     pods = ground.snapshot.facts.pods
-    if not ground.policy.objectives or isinstance(pods, Absent) or not pods.canary:
+    if isinstance(pods, Absent):
+        return (Unknown(pods),)
+    if not ground.policy.objectives or not pods.canary:
         return ()
     return (Look(pods, ground.policy.guards.max_restarts),)
