@@ -71,10 +71,9 @@ def test_a_person_lets_one_release_pass_the_brake(stage: Stage) -> None:
 
 
 def test_a_freeze_holds_and_ends_by_itself(stage: Stage) -> None:
-    until = later(60)
-    stage.policy(freezeWindows=[{"from": later(-60), "until": until, "reason": "the sale"}])
     rollouts(stage, "web", annotations=WITH_POLICY)
     stage.operator()
+    stage.policy(freezeWindows=[{"from": later(-60), "until": later(60), "reason": "the sale"}])
 
     stage.release()
 
