@@ -74,7 +74,7 @@ def _release(chain: Sequence[GateDecisionSpec], pod_hash: str) -> list[GateDecis
 def _stated(ref: RolloutRef, release: Sequence[GateDecisionSpec], head: GateDecisionSpec) -> Statement | Unsaid:
     promoted = [each for each in release if each.verdict == Verdict.PROMOTE.value and _canaries(each)]
     if not promoted:
-        return Unsaid("no record of the promotion names an image: pods were not listed")
+        return Unsaid("no record of the promotion names an image: no pod said what it runs")
     images = _canaries(promoted[-1])
     unnamed = [each for each in images if _ALGORITHM not in each.image]
     if unnamed:

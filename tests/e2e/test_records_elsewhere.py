@@ -91,3 +91,17 @@ def test_a_full_disk_stops_no_abort_and_gets_what_it_missed(stage: Stage, monkey
     assert len([line for line in operator.logged() if line["event"] == "audit_place_fails"]) == 1, "told once"
     file.unlink()
     stage.until(lambda: file.exists() and in_file(file) == hashes(stage), "what the file has missed", timeout=120)
+
+
+def test_no_statement_is_made_of_images_that_nobody_knows(stage: Stage) -> None:
+    """Pods of the lab run no containers, so that nobody says which image by digest."""
+    stage.template()
+    stage.rollout(steps=INDEFINITE)
+    stage.operator()
+    stage.release()
+    stage.until(stage.is_promoted, "the promotion", timeout=100)
+
+    said = stage.command("audit", "attest", "web", f"--namespace={stage.namespace}")
+
+    assert (said.returncode, said.stdout) == (1, "")
+    assert "no record of the promotion names an image" in said.stderr
