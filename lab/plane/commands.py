@@ -85,6 +85,9 @@ def controller_manager(plane: Plane) -> list[str]:
         f"--service-account-private-key-file={plane.layout.service_account_key}",
         # As in a cluster of kubeadm: who collects garbage and who scales have names that admission can tell apart.
         "--use-service-account-credentials",
+        # While the API server is away no node is heard of, and its pods would be told not to be ready; a kubelet says
+        # that they are, once it can, and kwok does not.
+        "--node-monitor-grace-period=1h",
         # Hundreds of Rollouts at once should wait for Argo, not for the lab.
         "--kube-api-qps=300",
         "--kube-api-burst=600",
