@@ -15,6 +15,9 @@ import typer
 import canary_operator
 from canary_operator.cli.attesting import attest
 from canary_operator.cli.releasing import release_all
+from canary_operator.cli.replaying import replay_all
+from canary_operator.cli.trails import Wanted
+from canary_operator.cli.verifying import verify
 from canary_operator.errors import OperatorError
 from canary_operator.model.rollout import RolloutRef
 from canary_operator.prometheus import garbage
@@ -90,6 +93,30 @@ def audit_attest(
 ) -> None:
     """Print an unsigned in-toto statement of the stable version: its images by digest, and why it was promoted."""
     raise typer.Exit(asyncio.run(attest(RolloutRef(namespace, rollout), predicate_only=predicate)))
+
+
+OneRollout = Annotated[str, typer.Option("--rollout", help="Only the Rollout of this name.")]
+RecordsFile = Annotated[
+    Path | None, typer.Option("--file", help="Read records from this file, one a line, and not from the cluster.")
+]
+
+
+@app.command()
+def replay(namespace: Namespaces = None, rollout: OneRollout = "", file: RecordsFile = None) -> None:
+    """Decide again what the records say was decided, and compare.
+
+    Exit status: 0 if every record is identical, 1 if one is not, 2 if there is none.
+    """
+    raise typer.Exit(asyncio.run(replay_all(Wanted(tuple(namespace or ()), rollout, file))))
+
+
+@audit.command("verify")
+def audit_verify(namespace: Namespaces = None, rollout: OneRollout = "", file: RecordsFile = None) -> None:
+    """Find records that were changed, are missing or stand in another place than they were written in.
+
+    Exit status: 0 if all chains hold, 1 if something is wrong, 2 if there is no record.
+    """
+    raise typer.Exit(asyncio.run(verify(Wanted(tuple(namespace or ()), rollout, file))))
 
 
 @app.command()

@@ -25,6 +25,7 @@ import yaml
 from canary_operator.model import durations
 from canary_operator.model.pause import Hold, Pause, PauseReason
 from lab.cluster import Lab
+from tests.records import mistakes
 
 ARGO = "/apis/argoproj.io/v1alpha1"
 OURS = "/apis/canary-operator.io/v1alpha1"
@@ -118,6 +119,8 @@ class Stage:
     identity: Path
     admin: Objects
     operators: list[Operator] = field(default_factory=list)
+    # Whether the test itself writes or deletes records, so that they are no chain.
+    forges: bool = False
 
     # The operator
 
@@ -335,10 +338,14 @@ class Stage:
         status = self.gate(name)
         return status.get("verdict"), status.get("reason")
 
+    def ours(self, plural: str) -> list[dict[str, Any]]:
+        """Return the objects of one of our kinds in the namespace."""
+        listing = self.admin.get(f"{OURS}/namespaces/{self.namespace}/{plural}") or {}
+        return list(listing.get("items") or ())
+
     def decisions(self, name: str = "web") -> list[dict[str, Any]]:
         """Return the specs of a Rollout's GateDecisions in the order of their chain."""
-        listing = self.admin.get(f"{OURS}/namespaces/{self.namespace}/gatedecisions") or {}
-        specs = [body["spec"] for body in listing.get("items") or ()]
+        specs = [body["spec"] for body in self.ours("gatedecisions")]
         return sorted((spec for spec in specs if spec["rolloutName"] == name), key=lambda spec: int(spec["sequence"]))
 
     def actions(self, name: str = "web") -> list[tuple[str, str]]:
@@ -454,10 +461,16 @@ def stage_in(lab: Lab, identity: Path, folder: Path) -> Iterator[Stage]:
         try:
             yield stage
             assert stage.stray_marks() == []
+            _end(stage.operators)
+            assert stage.forges or mistakes(stage.ours("gatedecisions"), stage.ours("canarygates")) == []
         finally:
-            for operator in stage.operators:
-                with contextlib.suppress(Exception):
-                    operator.stop(signal.SIGKILL)
+            _end(stage.operators)
+
+
+def _end(operators: Sequence[Operator]) -> None:
+    for operator in operators:
+        with contextlib.suppress(Exception):
+            operator.stop(signal.SIGKILL)
 
 
 def _marks(body: Mapping[str, Any]) -> list[str]:

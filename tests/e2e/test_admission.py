@@ -318,6 +318,7 @@ def create_decision(stage: Stage, who: Objects, dry: str = DRY) -> requests.Resp
 
 def written_by_the_operator(stage: Stage) -> tuple[str, str]:
     """A gate and a decision, created under the operator's account. Returns their paths."""
+    stage.forges = True
     stage.rollout(gate=None, replicas=0, wait=False)
     operator = Objects(stage.identity, stage.folder)
     ref = RolloutRef(stage.namespace, "web")

@@ -94,6 +94,7 @@ def uses_all_rights(stage: Stage) -> None:
 
 def with_a_long_past(stage: Stage) -> None:
     """As many runs and decisions as the operator keeps, under its own account."""
+    stage.forges = True
     operator = Objects(stage.identity, stage.folder)
     uid = stage.get()["metadata"]["uid"]
     inside = f"namespaces/{stage.namespace}"
