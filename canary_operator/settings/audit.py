@@ -37,7 +37,8 @@ class Audit(Section):
         default=100,
         ge=10,
         le=100_000,
-        description="GateDecisions of one Rollout that are kept at least. Default 100.",
+        description="GateDecisions of one Rollout that are kept at least. Default 100: some ten releases, about "
+        "1 MB of etcd with an objective, so that 1000 Rollouts stay within its usual bound of 2 GB.",
     )
     stream: Stream | None = Field(
         default=None,
