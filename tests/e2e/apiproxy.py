@@ -27,6 +27,28 @@ PATCH_STATUS = r"/rollouts/[^/]+/status"
 GATE_STATUS = r"/canarygates/[^/]+/status"
 DECISIONS = r"/gatedecisions"
 WATCH = r"[?&]watch=true"
+# What the API server says in a watch that cannot go on: kopf begins anew after the first, and ends at the second.
+TOO_OLD = {
+    "type": "ERROR",
+    "object": {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "status": "Failure",
+        "reason": "Expired",
+        "message": "too old resource version",
+        "code": 410,
+    },
+}
+LEADER_CHANGED = {
+    "type": "ERROR",
+    "object": {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "status": "Failure",
+        "message": "etcdserver: leader changed",
+        "code": 500,
+    },
+}
 # Nothing of the proxy waits longer than a test does.
 _HANG_SECONDS = 120.0
 
@@ -175,11 +197,11 @@ class ApiProxy:
             stream.cut()
         return len(streams)
 
-    def say_to_watches(self, event: dict[str, Any], plural: str = "") -> int:
-        """Put an event into all open watches, or those of one kind. Returns into how many."""
+    def say_to_watches(self, *events: dict[str, Any], plural: str = "") -> int:
+        """Put events into all open watches, or those of one kind, at once. Returns into how many."""
         streams = [stream for stream in self._open_streams() if f"/{plural}" in stream.path]
         for stream in streams:
-            stream.say(json.dumps(event).encode() + b"\n")
+            stream.say(b"".join(json.dumps(event).encode() + b"\n" for event in events))
         return len(streams)
 
     def break_watches(self, plural: str = "") -> int:

@@ -153,26 +153,6 @@ def test_a_restart_between_two_failures_forgives_none_of_them(stage: Stage) -> N
     assert _counted(stage, "failed") == 4
 
 
-def test_what_is_told_twice_is_not_done_twice(stage: Stage, api: ApiProxy) -> None:
-    stage.template()
-    stage.rollout(steps=({"setWeight": 50}, {"pause": {}}, {"pause": {}}))
-    stage.operator(kubeconfig=api.kubeconfig)
-    stage.release()
-    stage.at_pause(step=1)
-    old = stage.get()
-
-    def replay() -> int | None:
-        # As kopf does: what was listed is told again by the watch, late.
-        for kind in ("ADDED", "MODIFIED"):
-            api.say_to_watches({"type": kind, "object": old}, "rollouts")
-        return stage.step()
-
-    stage.until(lambda: replay() == 2, "the second pause")
-    stage.until(lambda: replay() is not None and stage.is_promoted(), "the promotion")
-    assert api.actions() == ["Promote", "Promote"]
-    assert stage.actions() == [("Promote", "Applied"), ("Promote", "Applied")]
-
-
 def _did(decision: dict[str, Any], kind: str) -> bool:
     action = decision.get("action") or {}
     return (action.get("kind"), action.get("outcome")) == (kind, "Applied")

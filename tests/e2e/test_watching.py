@@ -1,44 +1,11 @@
 """The operator goes on seeing what happens, whatever happens to its watches."""
 
-import requests
-from prometheus_client.parser import text_string_to_metric_families
-
 from canary_operator.cluster import kinds
 from tests.e2e import apiproxy
-from tests.e2e.apiproxy import ApiProxy
-from tests.e2e.stage import ARGO, V2, V3, Operator, Stage
+from tests.e2e.apiproxy import TOO_OLD, ApiProxy
+from tests.e2e.stage import ARGO, V3, Stage
 
 TIMED = ({"setWeight": 50}, {"pause": {"duration": "6s"}})
-TOO_OLD = {
-    "type": "ERROR",
-    "object": {
-        "kind": "Status",
-        "apiVersion": "v1",
-        "status": "Failure",
-        "reason": "Expired",
-        "message": "too old resource version",
-        "code": 410,
-    },
-}
-LEADER_CHANGED = {
-    "type": "ERROR",
-    "object": {
-        "kind": "Status",
-        "apiVersion": "v1",
-        "status": "Failure",
-        "message": "etcdserver: leader changed",
-        "code": 500,
-    },
-}
-
-
-def heard(operator: Operator) -> dict[str, bool]:
-    """Return which kinds somebody listens to."""
-    text = requests.get(f"{operator.web}/metrics", timeout=5).text
-    found = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
-    up = {each.labels["resource"]: each.value == 1 for each in found if each.name == "canary_operator_watch_up"}
-    assert up.keys() == {kind.plural for kind in kinds.WATCHED}
-    return up
 
 
 def test_a_release_through_the_proxy_is_like_any_other(stage: Stage, api: ApiProxy) -> None:
@@ -51,25 +18,6 @@ def test_a_release_through_the_proxy_is_like_any_other(stage: Stage, api: ApiPro
     stage.until(stage.is_promoted, "the promotion")
     assert stage.actions() == [("Hold", "Applied"), ("Release", "Applied")]
     assert api.actions() == ["Hold", "Hold", "Release"]
-
-
-def test_watching_goes_on_after_cut_connections_and_errors(stage: Stage, api: ApiProxy) -> None:
-    stage.template()
-    stage.rollout()
-    operator = stage.operator(kubeconfig=api.kubeconfig)
-
-    stage.until(api.cut_watches, "open watches")
-    stage.release(V2)
-    stage.until(lambda: stage.is_promoted(image=V2), "the promotion after cut watches")
-    stage.until(lambda: api.say_to_watches(TOO_OLD), "open watches")
-    stage.release(V3, errors=1.0)
-    stage.until(lambda: stage.status().get("abort"), "the abort after versions that were too old")
-    stage.until(lambda: api.say_to_watches(LEADER_CHANGED), "open watches")
-    stage.release(V2)
-    stage.until(lambda: stage.is_promoted(image=V2), "the promotion after an error that ends kopf")
-
-    stage.until(lambda: all(heard(operator).values()), "all watches to be open")
-    assert operator.process.poll() is None
 
 
 def test_a_rollout_that_was_deleted_and_created_again_unseen_is_another_one(stage: Stage, api: ApiProxy) -> None:
