@@ -149,7 +149,7 @@ async def intend(world: World, snapshot: Snapshot, decision: Decision, action: A
     A hold is done even if nobody can write it down in time: it says by itself whose it is, and without it time would
     promote.
     """
-    written = world.scribe.remember(snapshot, decision.status)
+    written = world.scribe.remember(snapshot, decision.status, over=decision.status)
     if action.kind is not ActionKind.HOLD:
         return await written
     try:
@@ -180,7 +180,7 @@ async def record(world: World, inputs: Inputs, decision: Decision, applied: Appl
     for caution in occasions.new_cautions(before, status):
         await world.scribe.caution(snapshot.rollout.ref, status, caution, now)
     if status != before:
-        await world.scribe.remember(snapshot, status)
+        await world.scribe.remember(snapshot, status, over=decision.status)
     look = Look(snapshot, status, now, verdict_changed)
     for listener in (world.telemetry, *world.listeners):
         listener.looked(look)

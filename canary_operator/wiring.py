@@ -13,22 +13,27 @@ from typing import Any
 import structlog
 
 from canary_operator import reconcile
-from canary_operator.agenda import Agenda
 from canary_operator.archive import Stored, forwarders
 from canary_operator.cluster import kinds
 from canary_operator.cluster.api import Api
 from canary_operator.cluster.credentials import load_credentials
 from canary_operator.cluster.kinds import Resource
+from canary_operator.cluster.lease import Leadership, Turnstile, claim_of, limits_of, unless
 from canary_operator.cluster.ledger import Ledger
 from canary_operator.cluster.peers import Turns
 from canary_operator.cluster.scribe import Scribe
 from canary_operator.cluster.snapshot import Reader
 from canary_operator.cluster.store import Store
+from canary_operator.cluster.transport import nobody_waits
+from canary_operator.deadline import seconds
 from canary_operator.engine import answering
 from canary_operator.engine.answering import Answer, Query
 from canary_operator.following import Following
 from canary_operator.journal.records import Origin
+from canary_operator.leading import Terms
+from canary_operator.model import durations
 from canary_operator.model.look import Listener
+from canary_operator.model.look import Look as Heard
 from canary_operator.model.policy import Mode
 from canary_operator.model.rollout import RolloutRef
 from canary_operator.notifications import Notifier
@@ -42,10 +47,6 @@ from canary_operator.web import Board, Health, Page, Sight, Sources, Trail, serv
 
 log = structlog.get_logger()
 
-# Many Rollouts wait for Prometheus at the same time, and those that ask together are asked for in one request; what
-# they cost while waiting is a coroutine.
-WORKERS = 256
-SHUTDOWN_SECONDS = 4.0
 # Whoever stops the operator waits for it; whoever asked for one pass wants to be told what came of it.
 _LAST_WORDS_SECONDS = 0.4
 _LAST_SPANS_SECONDS = 0.1
@@ -68,7 +69,14 @@ class Operator:
         self.settings = settings
         self.telemetry = Telemetry()
         self._store = Store(Mode(settings.mode), settings.fleet.rules)
-        self._api = Api(load_credentials(), observe=self.telemetry.requested)
+        self._turnstile = Turnstile(settings.lease.duration, seconds)
+        passing = self._turnstile.passing if settings.lease.enabled else nobody_waits
+        self._api = Api(load_credentials(), observe=self.telemetry.requested, turnstile=passing)
+        # Threads and connections of its own: what renews the Lease waits for nobody's looks.
+        claim = claim_of(settings.lease, namespaces)
+        self._leases = Api(load_credentials(), limits_of(claim), observe=self.telemetry.requested)
+        self._leadership = Leadership(self._leases, claim, self._turnstile, _stamp)
+        self.telemetry.leads(self._may_write)
         self._providers = Providers(settings.providers, observe=self.telemetry.asked)
         for provider in settings.providers:
             self.telemetry.expect(provider.name)
@@ -102,9 +110,9 @@ class Operator:
         )
         self._traces = tracing.begin(settings.tracing)
         self._cycle = _cycle(self._world, self._traces)
-        self._agenda = Agenda(self._look, clock=time.time, workers=WORKERS)
-        self.telemetry.late_by(self._agenda.lag)
         self._following = Following(self._store, self._api, self.telemetry, namespaces, self)
+        self._terms = Terms(self._world, self._store, self._look, self._following.list_until_done)
+        self.telemetry.late_by(self._lag)
         self._tasks: tuple[asyncio.Task[None], ...] = ()
 
     def _listeners(self) -> tuple[Listener, ...]:
@@ -115,16 +123,50 @@ class Operator:
         """Watch, judge and act until ``stop`` is set; then finish what is under way within 5 s."""
         health = Health(alive=self._complaints, ready=self._following.is_ready)
         async with serve(self.settings.web, health, self.telemetry.registry, self._answer, self._page()):
-            await _first_of(stop, self._following.begin())
+            await unless(stop, self._following.begin())
             self._archive()
-            agenda = asyncio.create_task(self._agenda.run(), name="agenda")
+            judging = asyncio.create_task(self._judge(stop), name="judging")
             listing = asyncio.create_task(self._following.run(), name="listing of everything")
-            self._tasks = (agenda, listing)
+            self._tasks = (judging, listing)
             await stop.wait()
-            await self._shut_down(agenda, listing)
+            await self._shut_down(judging, listing)
+
+    async def _judge(self, stop: asyncio.Event) -> None:
+        if self.settings.lease.enabled:
+            await self._leadership.serve(self._terms.serve, stop)
+        else:
+            await self._terms.judge(stop)
+
+    def _may_write(self) -> bool:
+        return self._turnstile.is_open or not self.settings.lease.enabled
+
+    def _lag(self) -> float:
+        # Whoever waits for the Lease is not late.
+        return self._terms.lag() if self._may_write() else 0.0
 
     async def once(self) -> int:
-        """Look at every Rollout once. Returns how many looks failed."""
+        """Look at every Rollout once. Returns how many looks failed.
+
+        Raises:
+
+            OperatorError: if another replica holds the Lease.
+        """
+        failed = 0
+
+        async def term(_: asyncio.Event) -> None:
+            nonlocal failed
+            failed = await self._pass()
+
+        try:
+            if self.settings.lease.enabled:
+                await self._leadership.serve_once(term)
+            else:
+                await term(asyncio.Event())
+        finally:
+            await self.close()
+        return failed
+
+    async def _pass(self) -> int:
         await self._following.list_once()
         self._archive()
         refs = list(self._store.rollouts())
@@ -132,7 +174,6 @@ class Operator:
         failures = [(ref, result) for ref, result in zip(refs, results, strict=True) if result is not None]
         for ref, failure in failures:
             log.error("look_failed", rollout=str(ref), error=type(failure).__name__, message=str(failure)[:500])
-        await self.close()
         return len(failures)
 
     async def close(self) -> None:
@@ -140,7 +181,7 @@ class Operator:
         await self._tell_the_rest(_ONCE_TOLD_SECONDS)
         self._end_traces(_ONCE_TOLD_SECONDS)
         self._providers.close()
-        await self._api.close()
+        await asyncio.gather(self._api.close(), self._leases.close())
 
     def _page(self) -> Page | None:
         if self._board is None:
@@ -176,31 +217,37 @@ class Operator:
 
     def concerns(self, ref: RolloutRef) -> None:
         """Look at a Rollout soon: something that it depends on has changed."""
-        self._agenda.mark(ref)
+        self._terms.mark(ref)
         self._reader.notice(ref)
 
     def saw(self, resource: Resource, kind: str | None, body: Mapping[str, Any]) -> None:
-        """Tell the page that a gate may look different now."""
-        if self._board is None or resource not in _SHOWN:
+        """Hear what another replica says of a gate, and tell the page that it may look different now."""
+        if resource not in _SHOWN:
             return
         ref = RolloutRef(body["metadata"]["namespace"], body["metadata"]["name"])
+        if resource is kinds.CANARY_GATES and kind == "MODIFIED" and not self._may_write():
+            self._overhear(ref)
+        if self._board is None:
+            return
         if kind == "DELETED":
             self._board.forget(ref)
         elif self._store.gate(ref) is not None:
             self._board.notice(ref)
 
+    def _overhear(self, ref: RolloutRef) -> None:
+        said = self._terms.overhear(ref)
+        if said is not None and self._board is not None:
+            self._board.looked(Heard(said, said.status, time.time(), verdict_changed=False))
+
     def _complaints(self) -> list[str]:
         ended = [task.get_name() for task in self._tasks if task.done()]
-        signs = Signs(ended, self._following.deaf(), self._agenda.longest_look())
+        signs = Signs(ended, self._following.deaf(), self._terms.longest_look())
         return self._following.vitals.complaints(signs, time.monotonic())
 
-    async def _shut_down(self, agenda: asyncio.Task[None], listing: asyncio.Task[None]) -> None:
+    async def _shut_down(self, judging: asyncio.Task[None], listing: asyncio.Task[None]) -> None:
         log.info("stopping")
-        self._agenda.stop()
         listing.cancel()
-        # What is cut off here is told from the Rollout by whoever comes next: its intention is written down.
-        await asyncio.wait([agenda], timeout=SHUTDOWN_SECONDS)
-        agenda.cancel()
+        await asyncio.wait([judging])
         await self._tell_the_rest(_LAST_WORDS_SECONDS)
         self._following.stop()
         self._end_traces(_LAST_SPANS_SECONDS)
@@ -219,20 +266,15 @@ class Operator:
             self._traces.close(seconds)
 
 
+def _stamp() -> str:
+    return durations.format_micro_time(time.time())
+
+
 def _cycle(world: World, traces: Traces | None) -> Look:
     if traces is None:
         return functools.partial(reconcile.reconcile, world)
     seen = replace(world, verbs=traces.around(world.verbs))
     return traces.around_look(functools.partial(reconcile.reconcile, seen))
-
-
-async def _first_of(stop: asyncio.Event, work: Any) -> None:
-    task, stopped = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
-    await asyncio.wait([task, stopped], return_when=asyncio.FIRST_COMPLETED)
-    for each in (task, stopped):
-        each.cancel()
-    if task.done() and not task.cancelled():
-        task.result()
 
 
 def _gate_page(url: str | None, ref: RolloutRef) -> str:

@@ -168,6 +168,7 @@ OPERATOR = (
         ),
         unit="s",
     ),
+    Panel("Replicas that may write", (Query("sum(canary_operator_leader)", "holders of the Lease"),)),
     Panel("Watches", (Query("min by (resource) (canary_operator_watch_up)", "{{resource}}"),)),
     Panel(
         "Writes to Rollouts",

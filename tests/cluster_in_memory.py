@@ -113,13 +113,17 @@ class ClusterInMemory:
     async def create_gate(self, ref: RolloutRef, rollout_uid: str) -> Written:
         return await self._create("create_gate", kinds.CANARY_GATES, gate_body(ref, rollout_uid))
 
-    async def replace_gate_status(self, ref: RolloutRef, known: Mapping[str, Any], status: GateStatus) -> Written:
+    async def get_gate(self, ref: RolloutRef) -> Body | None:
+        self._asked("get_gate")
+        return copy.deepcopy(self.objects["canarygates"].get(ref.name))
+
+    async def replace_gate_status(self, ref: RolloutRef, known: Body, status: GateStatus) -> Written:
         self._asked("replace_gate_status")
         await self._answered("replace_gate_status")
         if "replace_gate_status" in self.refused:
             return Written(Outcome.REFUSED, "403: forbidden")
         gate = copy.deepcopy(self.objects["canarygates"][ref.name])
-        if gate["metadata"]["resourceVersion"] != known["metadata"]["resourceVersion"]:
+        if known["metadata"]["resourceVersion"] != gate["metadata"]["resourceVersion"]:
             return Written(Outcome.STALE, "422: the server rejected our request")
         gate["status"] = status.model_dump(mode="json", by_alias=True, exclude_none=True)
         return Written(Outcome.APPLIED, body=self.put(kinds.CANARY_GATES, gate, told=False))

@@ -32,15 +32,15 @@ async def test_an_operator_that_has_just_been_started_is_alive_and_not_ready(ope
     assert not operator._following.is_ready()
 
 
-async def test_the_agenda_and_the_listing_are_missed_when_they_have_ended(operator):
+async def test_the_judging_and_the_listing_are_missed_when_they_have_ended(operator):
     async def broken():
         raise RuntimeError("nobody foresaw this")
 
-    tasks = tuple(asyncio.create_task(broken(), name=name) for name in ("agenda", "listing of everything"))
+    tasks = tuple(asyncio.create_task(broken(), name=name) for name in ("judging", "listing of everything"))
     await asyncio.wait(tasks)
     operator._tasks = tasks
 
-    assert operator._complaints() == ["the agenda has ended", "the listing of everything has ended"]
+    assert operator._complaints() == ["the judging has ended", "the listing of everything has ended"]
     assert all(task.exception() for task in tasks)
 
 

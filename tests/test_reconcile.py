@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import copy
+import dataclasses
 import math
 
 import pytest
@@ -204,6 +205,55 @@ async def test_nothing_is_promoted_if_the_intention_cannot_be_written():
         await stage.look(20)
 
     assert "patch_rollout_status" not in stage.api.calls
+
+
+def rewritten(stage, **changed):
+    """The gate is written by somebody else, and the watch has not told it yet."""
+    gate = copy.deepcopy(stage.api.objects["canarygates"][NAME])
+    gate = {**gate, **changed}
+    stage.api.put(kinds.CANARY_GATES, gate, told=False)
+
+
+async def test_what_another_replica_has_said_is_read_and_never_overwritten():
+    stage = Stage(at_a_pause("60s"))
+    await stage.look(0)
+    said = {**stage.api.objects["canarygates"][NAME]["status"], "message": "another replica leads"}
+    rewritten(stage, status=said)
+
+    with pytest.raises(ClusterRefused, match="judged again"):
+        await stage.look(10)
+
+    assert stage.status.message == "another replica leads"
+    await stage.look(11)
+    assert stage.status.message != "another replica leads", "it was judged again, from what the other has said"
+
+
+async def test_a_replica_that_hears_of_another_in_the_middle_of_a_look_does_not_overwrite_it():
+    stage = Stage(at_a_pause("60s"))
+    await stage.look(0)
+
+    async def heard(queries):
+        said = {**stage.api.objects["canarygates"][NAME]["status"], "message": "another replica leads"}
+        stage.api.put(kinds.CANARY_GATES, {**copy.deepcopy(stage.api.objects["canarygates"][NAME]), "status": said})
+        return dict.fromkeys(queries, stage.answer)
+
+    stage.world = dataclasses.replace(stage.world, fetch=heard)
+    with pytest.raises(ClusterRefused, match="judged again"):
+        await stage.look(10)
+
+    assert stage.status.message == "another replica leads"
+
+
+async def test_a_person_who_changes_what_a_gate_is_told_does_not_void_what_it_says():
+    stage = Stage(at_a_pause("60s"))
+    await stage.look(0)
+    rewritten(stage, spec={"override": {"action": "Hold", "reason": "wait", "requestedBy": "me"}})
+
+    await stage.look(10)
+
+    assert stage.api.calls[-2:] != ["replace_gate_status", "replace_gate_status"]
+    assert stage.status.pause is not None
+    assert stage.api.objects["canarygates"][NAME]["spec"]["override"]["action"] == "Hold"
 
 
 async def test_a_lost_reply_is_told_from_the_rollout_and_recorded_once():

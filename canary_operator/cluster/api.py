@@ -7,6 +7,7 @@ Law: every request is a row of calls.py. Nothing is judged here and nothing is r
 """
 
 import enum
+import math
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,11 +27,14 @@ from canary_operator.cluster.transport import (
     Observe,
     Reply,
     Transport,
+    Turnstile,
+    nobody_waits,
     observe_nothing,
 )
 from canary_operator.errors import ClusterRefused, ClusterUnavailable
 from canary_operator.model.decision import Applied, Outcome
 from canary_operator.model.gate import GateStatus
+from canary_operator.model.lease import LeaseRecord
 from canary_operator.model.pods import POD_HASH_LABEL
 from canary_operator.model.rollout import Body, RolloutRef
 
@@ -82,9 +86,13 @@ class Api:
     """
 
     def __init__(
-        self, configuration: Configuration, limits: Limits = DEFAULT_LIMITS, observe: Observe = observe_nothing
+        self,
+        configuration: Configuration,
+        limits: Limits = DEFAULT_LIMITS,
+        observe: Observe = observe_nothing,
+        turnstile: Turnstile = nobody_waits,
     ) -> None:
-        self._transport = Transport(configuration, limits, observe)
+        self._transport = Transport(configuration, limits, observe, turnstile)
 
     async def close(self) -> None:
         """End all threads and connections."""
@@ -157,23 +165,21 @@ class Api:
         written = await self._create(calls.CREATE_GATE, ref.namespace, gate_body(ref, rollout_uid))
         if written.outcome is not Outcome.STALE:
             return written
-        return Written(Outcome.STALE, written.message, await self._get(calls.GET_GATE, ref.namespace, ref.name))
+        return Written(Outcome.STALE, written.message, await self.get_gate(ref))
 
-    async def replace_gate_status(self, ref: RolloutRef, known: Body, status: GateStatus) -> Written:
-        """Replace the whole status of a CanaryGate, if it is still as it is known. The body has its new version.
+    async def get_gate(self, ref: RolloutRef) -> Body | None:
+        """Read a CanaryGate as it is now, None where there is none."""
+        return await self._get(calls.GET_GATE, ref.namespace, ref.name)
 
-        Who wakes up late must not write over what another has written since.
+    async def replace_gate_status(self, ref: RolloutRef, gate: Body, status: GateStatus) -> Written:
+        """Replace the whole status of this very version of a CanaryGate. The body carries the next version.
 
-        Args:
-
-            known: the gate as it was heard of last; its uid and its version count.
+        STALE: it has changed since, or another gate has its name.
         """
         document = status.model_dump(mode="json", by_alias=True, exclude_none=True)
         json_patch = [
-            *(
-                {"op": "test", "path": f"/metadata/{field}", "value": known["metadata"][field]}
-                for field in ("uid", "resourceVersion")
-            ),
+            {"op": "test", "path": "/metadata/uid", "value": gate["metadata"]["uid"]},
+            {"op": "test", "path": "/metadata/resourceVersion", "value": gate["metadata"]["resourceVersion"]},
             {"op": "add", "path": "/status", "value": document},
         ]
         return await self._patch(calls.PATCH_GATE_STATUS, ref.namespace, ref.name, json_patch, JSON_PATCH)
@@ -200,6 +206,19 @@ class Api:
     async def delete_decision(self, namespace: str, name: str, uid: str) -> Written:
         """Delete this very decision."""
         return await self._delete(calls.DELETE_DECISION, namespace, name, uid)
+
+    async def get_lease(self, namespace: str, name: str) -> LeaseRecord | None:
+        """Read a Lease, None where there is none."""
+        body = await self._get(calls.GET_LEASE, namespace, name)
+        return None if body is None else parse_lease(body)
+
+    async def put_lease(self, namespace: str, name: str, record: LeaseRecord) -> Written:
+        """Create a Lease where ``record.version`` is empty, else replace that very version. STALE: it has moved on."""
+        body = lease_body(namespace, name, record)
+        if not record.version:
+            return await self._create(calls.CREATE_LEASE, namespace, body)
+        path = _path(calls.UPDATE_LEASE, namespace, name)
+        return _written(await self._transport.ask(calls.UPDATE_LEASE, path, body=body, content_type=JSON))
 
     async def _get(self, call: Call, namespace: str, name: str) -> Body | None:
         reply = await self._transport.ask(call, _path(call, namespace, name))
@@ -257,6 +276,34 @@ def gate_body(ref: RolloutRef, rollout_uid: str) -> dict[str, Any]:
             "ownerReferences": [owner_reference(ref, rollout_uid)],
         },
     }
+
+
+def parse_lease(body: Body) -> LeaseRecord:
+    """Read a Lease; one without a duration is over at once."""
+    spec = body.get("spec") or {}
+    return LeaseRecord(
+        holder=str(spec.get("holderIdentity") or ""),
+        renewed=str(spec.get("renewTime") or ""),
+        acquired=str(spec.get("acquireTime") or ""),
+        duration=float(spec.get("leaseDurationSeconds") or 0),
+        transitions=int(spec.get("leaseTransitions") or 0),
+        version=body["metadata"]["resourceVersion"],
+    )
+
+
+def lease_body(namespace: str, name: str, record: LeaseRecord) -> dict[str, Any]:
+    """Compose a Lease. Its duration has whole seconds, so a part of one is a whole one to the others."""
+    meta = {"name": name, "namespace": namespace, "labels": {MANAGED_BY: OURS}}
+    spec = {
+        "holderIdentity": record.holder,
+        "renewTime": record.renewed,
+        "acquireTime": record.acquired,
+        "leaseDurationSeconds": math.ceil(record.duration),
+        "leaseTransitions": record.transitions,
+    }
+    version = {"resourceVersion": record.version} if record.version else {}
+    kind = {"apiVersion": kinds.LEASES.api_version, "kind": kinds.LEASES.kind}
+    return {**kind, "metadata": {**meta, **version}, "spec": spec}
 
 
 def owner_reference(ref: RolloutRef, uid: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ Law: data only. A call that is not in this table is not made, and a right that d
 """
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from canary_operator.cluster import kinds
@@ -21,6 +21,7 @@ class Verb(enum.Enum):
     LIST = "list"
     WATCH = "watch"
     CREATE = "create"
+    UPDATE = "update"
     PATCH = "patch"
     DELETE = "delete"
 
@@ -29,12 +30,18 @@ class Verb(enum.Enum):
         """What HTTP calls it."""
         return _METHODS[self]
 
+    @property
+    def writes(self) -> bool:
+        """Whether it changes something."""
+        return self not in {Verb.GET, Verb.LIST, Verb.WATCH}
+
 
 _METHODS = {
     Verb.GET: "GET",
     Verb.LIST: "GET",
     Verb.WATCH: "GET",
     Verb.CREATE: "POST",
+    Verb.UPDATE: "PUT",
     Verb.PATCH: "PATCH",
     Verb.DELETE: "DELETE",
 }
@@ -72,6 +79,9 @@ PATCH_GATE_STATUS = Call(
 CREATE_DECISION = Call(kinds.GATE_DECISIONS, Verb.CREATE, "record every decision")
 LIST_DECISIONS = Call(kinds.GATE_DECISIONS, Verb.LIST, "find decisions that are past their retention, and show them")
 DELETE_DECISION = Call(kinds.GATE_DECISIONS, Verb.DELETE, "keep the trail within its retention")
+GET_LEASE = Call(kinds.LEASES, Verb.GET, "see which replica may write")
+CREATE_LEASE = Call(kinds.LEASES, Verb.CREATE, "the first replica that may write")
+UPDATE_LEASE = Call(kinds.LEASES, Verb.UPDATE, "renew it, take one that is over, give it back")
 GET_DEFINITION = {
     resource: Call(resource, Verb.GET, "an SLO that an SLOPolicy refers to by name, in its own namespace")
     for resource in kinds.DEFINITIONS
@@ -102,16 +112,29 @@ CALLS: tuple[Call, ...] = (
     *LIST_WATCHED.values(),
 )
 
+# In the operator's own namespace, whichever namespaces it gates.
+AT_HOME: tuple[Call, ...] = (GET_LEASE, CREATE_LEASE, UPDATE_LEASE)
 
-def required_rights() -> Mapping[tuple[str, str], frozenset[str]]:
-    """List the verbs that RBAC must allow, by (group, resource), a subresource written as ``rollouts/status``.
+Rights = Mapping[tuple[str, str], frozenset[str]]
+"""The verbs that RBAC must allow, by (group, resource), a subresource written as ``rollouts/status``."""
 
-    They follow from CALLS, and from kopf, which lists and watches the watched kinds.
-    """
-    rights: dict[tuple[str, str], set[str]] = {}
-    for call in CALLS:
-        place = "/".join(filter(None, (call.resource.plural, call.subresource)))
-        rights.setdefault((call.resource.group, place), set()).add(call.verb.value)
+
+def required_rights() -> Rights:
+    """List what must be allowed where Rollouts are gated: CALLS, and kopf lists and watches the watched kinds."""
+    rights = _rights(CALLS)
     for resource in kinds.WATCHED:
         rights.setdefault((resource.group, resource.plural), set()).update({Verb.LIST.value, Verb.WATCH.value})
     return {place: frozenset(verbs) for place, verbs in rights.items()}
+
+
+def required_rights_at_home() -> Rights:
+    """List what must be allowed in the operator's own namespace besides."""
+    return {place: frozenset(verbs) for place, verbs in _rights(AT_HOME).items()}
+
+
+def _rights(made: Sequence[Call]) -> dict[tuple[str, str], set[str]]:
+    rights: dict[tuple[str, str], set[str]] = {}
+    for call in made:
+        place = "/".join(filter(None, (call.resource.plural, call.subresource)))
+        rights.setdefault((call.resource.group, place), set()).add(call.verb.value)
+    return rights

@@ -47,6 +47,7 @@ EVENTS = Resource("", "v1", "events", "Event")
 SERVICE_LEVEL_OBJECTIVES = Resource("pyrra.dev", "v1alpha1", "servicelevelobjectives", "ServiceLevelObjective")
 PROMETHEUS_SERVICE_LEVELS = Resource("sloth.slok.dev", "v1", "prometheusservicelevels", "PrometheusServiceLevel")
 CONFIG_MAPS = Resource("", "v1", "configmaps", "ConfigMap")
+LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease")
 
 # Watched by kopf, listed again by the resync, kept by the store.
 WATCHED = (ROLLOUTS, ANALYSIS_TEMPLATES, CLUSTER_ANALYSIS_TEMPLATES, SLO_POLICIES, CANARY_GATES)

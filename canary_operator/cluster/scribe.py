@@ -11,6 +11,7 @@ import structlog
 
 from canary_operator.cluster import kinds
 from canary_operator.cluster.api import Api, Written
+from canary_operator.cluster.snapshot import gate_status
 from canary_operator.cluster.store import Store
 from canary_operator.engine.judged import JudgedMetric, judged_metrics
 from canary_operator.errors import ClusterError, ClusterRefused, ConfigurationError
@@ -22,6 +23,8 @@ from canary_operator.model.rollout import Body, RolloutRef
 
 log = structlog.get_logger()
 
+# A gate whose spec changes between reading and writing more often than this is judged again first.
+_ATTEMPTS = 3
 # All runs of the current release are shown, within reason: Argo reads them all, and a release can be retried for ever.
 KEPT_RUNS_OF_RELEASE = 50
 
@@ -39,18 +42,37 @@ class Scribe:
         self._store = store
         self._link = link
 
-    async def remember(self, snapshot: Snapshot, status: GateStatus) -> None:
+    async def remember(self, snapshot: Snapshot, status: GateStatus, over: GateStatus) -> None:
         """Write the status of the Rollout's CanaryGate, and create the gate where there is none.
+
+        What stands there must be what was judged, or ``over``, which the same look may have written before: another
+        replica that leads by now, or a write of ours whose reply was lost, is read and not overwritten.
 
         Raises:
 
-            ClusterRefused: if the API server does not take it, or somebody has written the gate since.
+            ClusterRefused: if the API server does not take it, or something else stands there.
         """
         ref, uid = snapshot.rollout.ref, snapshot.rollout.fence.uid
         gate = self._store.gate(ref)
         if gate is None or not _is_owned(gate, uid):
             gate = self._kept(await self._api.create_gate(ref, uid))
-        self._kept(await self._api.replace_gate_status(ref, gate, status))
+        for _ in range(_ATTEMPTS):
+            if gate_status(gate) not in (snapshot.status, over, status):
+                break
+            written = await self._api.replace_gate_status(ref, gate, status)
+            if written.outcome is not Outcome.STALE:
+                self._kept(written)
+                return
+            # A person may have changed what the gate is told, its spec; the status then stands as it was.
+            gate = await self._read_again(ref)
+        raise ClusterRefused(f"CanaryGate {ref}: its status is not the one that was judged: it is judged again")
+
+    async def _read_again(self, ref: RolloutRef) -> Body:
+        gate = await self._api.get_gate(ref)
+        if gate is None:
+            raise ClusterRefused(f"CanaryGate {ref} is gone")
+        self._store.put(kinds.CANARY_GATES, gate)
+        return gate
 
     def _kept(self, written: Written) -> Body:
         if written.body is None:

@@ -58,7 +58,7 @@ def snapshot(
         templates=_templates(store, rollout, opt_in, policies.values()),
         gate_spec=_gate_spec(gate),
         gate_generation=None if gate is None else gate["metadata"].get("generation"),
-        status=_gate_status(gate),
+        status=gate_status(gate),
         addresses=addresses,
         evaluation_interval=evaluation_interval,
         policy_generations=_generations(store, policies, ref.namespace),
@@ -93,7 +93,7 @@ class Reader:
 
             ClusterError: if the Rollout must be asked for again and cannot be read.
         """
-        found = self._known(ref)
+        found = self.known(ref)
         if found is not None and found.status.pending is not None:
             found = await self._read_again(found)
         if found is None:
@@ -109,6 +109,10 @@ class Reader:
         self._replica_sets.forget(ref)
         return found
 
+    def known(self, ref: RolloutRef) -> Snapshot | None:
+        """What the watch has told of a Rollout, None where there is none or it cannot be read."""
+        return snapshot(self._store, ref, self._addresses, self._evaluation_interval)
+
     async def moved_on(self, judged: Snapshot) -> None:
         """Wait until this is no longer what must be judged: the release has moved on, or a person wants otherwise.
 
@@ -117,7 +121,7 @@ class Reader:
         ref = judged.rollout.ref
         news = self._news[ref] = asyncio.Event()
         try:
-            while _is_same_matter(judged, self._known(ref)):
+            while _is_same_matter(judged, self.known(ref)):
                 news.clear()
                 await news.wait()
         finally:
@@ -128,9 +132,6 @@ class Reader:
         """Say that something about a Rollout has changed in the store."""
         if ref in self._news:
             self._news[ref].set()
-
-    def _known(self, ref: RolloutRef) -> Snapshot | None:
-        return snapshot(self._store, ref, self._addresses, self._evaluation_interval)
 
     async def _read_again(self, known: Snapshot) -> Snapshot | None:
         # What became of an action whose reply was lost is told from the Rollout, and the watch may be late.
@@ -145,7 +146,7 @@ class Reader:
         if body is None:
             return None
         self._store.put(kinds.ROLLOUTS, body)
-        return self._known(ref)
+        return self.known(ref)
 
     async def _with_rollback(self, found: Snapshot) -> Snapshot:
         rollout, body = found.rollout, self._store.rollout_body(found.rollout.ref) or {}
@@ -236,7 +237,8 @@ def _gate_spec(gate: Body | None) -> CanaryGateSpec | str:
         return str(error)
 
 
-def _gate_status(gate: Body | None) -> GateStatus:
+def gate_status(gate: Body | None) -> GateStatus:
+    """What a gate has said, the empty status where it has said nothing that can be read."""
     try:
         return parse_gate_status(gate or {})
     except ConfigurationError:

@@ -6,8 +6,11 @@ must read. The answers 4xx are returned, since 404, 409 and 422 are normal; no a
 
 import asyncio
 import json
+import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +18,7 @@ import urllib3
 from kubernetes.client import ApiClient, ApiException, Configuration
 from kubernetes.config import ConfigException
 
+from canary_operator import deadline
 from canary_operator.cluster.calls import Call
 from canary_operator.errors import ClusterUnavailable
 
@@ -51,6 +55,33 @@ def observe_nothing(_call: Call, _status: str) -> None:
     """Observe nothing."""
 
 
+Turnstile = Callable[[Call], AbstractContextManager[float]]
+"""What every call goes through, in its thread: it says for how many seconds the call may last, 0 for not at all."""
+
+# A call that may last only so long has a third of that to be sent, one to arrive, and one to be carried out.
+_PARTS = 3
+
+
+def nobody_waits(_call: Call) -> AbstractContextManager[float]:
+    """Let everything through, for as long as it takes."""
+    return nullcontext(math.inf)
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What is asked."""
+
+    call: Call
+    path: str
+    query: Sequence[tuple[str, str]]
+    body: Any
+    content_type: str
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Accept": JSON} if self.body is None else {"Accept": JSON, "Content-Type": self.content_type}
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """An answer 2xx or 4xx. ``document`` is empty where the body is no JSON object."""
@@ -77,14 +108,20 @@ class Transport:
     """
 
     def __init__(
-        self, configuration: Configuration, limits: Limits = DEFAULT_LIMITS, observe: Observe = observe_nothing
+        self,
+        configuration: Configuration,
+        limits: Limits = DEFAULT_LIMITS,
+        observe: Observe = observe_nothing,
+        turnstile: Turnstile = nobody_waits,
     ) -> None:
         # False, not 0: the client's default repeats requests three times, and follows redirects.
         configuration.retries = False
         configuration.connection_pool_maxsize = limits.threads
         self._limits = limits
         self._observe = observe
+        self._turnstile = turnstile
         self._client: Any = ApiClient(configuration)
+        self._client.rest_client.pool_manager.pool_classes_by_scheme = deadline.POOLS
         self._threads = ThreadPoolExecutor(limits.threads, thread_name_prefix="api-server")
 
     async def ask(
@@ -105,7 +142,7 @@ class Transport:
             ClusterUnavailable: no answer, or 3xx, 429 or 5xx: whether a write was done is not known.
         """
         loop = asyncio.get_running_loop()
-        sent = loop.run_in_executor(self._threads, self._send, call, path, query, body, content_type)
+        sent = loop.run_in_executor(self._threads, self._send, _Request(call, path, query, body, content_type))
         try:
             return await asyncio.wait_for(sent, self._limits.total)
         except TimeoutError as error:
@@ -117,24 +154,38 @@ class Transport:
         await asyncio.to_thread(self._threads.shutdown)
         self._client.close()
 
-    def _send(self, call: Call, path: str, query: Sequence[tuple[str, str]], body: Any, content_type: str) -> Reply:
-        headers = {"Accept": JSON} if body is None else {"Accept": JSON, "Content-Type": content_type}
-        try:
-            request = self._client.param_serialize(
-                method=call.verb.method,
-                resource_path=path,
-                query_params=list(query),
-                header_params=headers,
-                body=body,
-                auth_settings=["BearerToken"],
-            )
-            response = self._client.call_api(*request, _request_timeout=(self._limits.connect, self._limits.read))
-            content = response.read()
-        except (urllib3.exceptions.HTTPError, ApiException, ConfigException, OSError) as error:
-            self._observe(call, "none")
-            raise ClusterUnavailable(f"{_name(call)}: {_bounded(error)}") from error
-        self._observe(call, str(response.status))
-        return _reply(call, response.status, content)
+    def _send(self, asked: _Request) -> Reply:
+        # Asked here and not before: a process that was stopped meanwhile must not write when it goes on.
+        with self._turnstile(asked.call) as within:
+            if within <= 0:
+                raise ClusterUnavailable(f"{_name(asked.call)}: not sent, another replica may be writing")
+            try:
+                status, content = self._exchanged(asked, within)
+            except (urllib3.exceptions.HTTPError, ApiException, ConfigException, OSError) as error:
+                self._observe(asked.call, "none")
+                raise ClusterUnavailable(f"{_name(asked.call)}: {_bounded(error)}") from error
+        self._observe(asked.call, str(status))
+        return _reply(asked.call, status, content)
+
+    def _exchanged(self, asked: _Request, within: float) -> tuple[int, bytes]:
+        part = within / _PARTS
+        request = self._client.param_serialize(
+            method=asked.call.verb.method,
+            resource_path=asked.path,
+            query_params=[*asked.query, *_carried_out_within(part)],
+            header_params=asked.headers,
+            body=asked.body,
+            auth_settings=["BearerToken"],
+        )
+        connect, read = min(self._limits.connect, part), min(self._limits.read, within)
+        with deadline.until(time.monotonic() + read), deadline.sent_within(part):
+            response = self._client.call_api(*request, _request_timeout=(connect, read))
+            return response.status, response.read()
+
+
+def _carried_out_within(seconds: float) -> Sequence[tuple[str, str]]:
+    """The API server's own deadline, counted from when it has received the request: kubectl's --request-timeout."""
+    return [] if seconds == math.inf else [("timeout", f"{max(1, round(seconds * 1000))}ms")]
 
 
 def _reply(call: Call, status: int, content: bytes) -> Reply:

@@ -18,10 +18,10 @@ from requests.auth import AuthBase
 from urllib3.exceptions import HTTPError
 from urllib3.util.retry import Retry
 
-from canary_operator import settings
+from canary_operator import deadline, settings
 from canary_operator.model.samples import Absent, Query
 from canary_operator.model.verdict import HoldReason
-from canary_operator.prometheus import deadline, decoding, garbage
+from canary_operator.prometheus import decoding, garbage
 from canary_operator.prometheus.replies import Fault, Reply
 from canary_operator.settings.mounted import UnreadableError, read_line
 

@@ -72,7 +72,7 @@ class Settings(BaseSettings):
         default=(), description="Where metrics come from. Default none: every gate that needs one holds and says so."
     )
     fleet: Fleet = Field(default=Fleet(), description="How releases keep each other waiting. Default: they do not.")
-    lease: Lease = Field(default=Lease(), description="Without effect yet: run one replica only.")
+    lease: Lease = Field(default=Lease(), description="Which replica may write.")
     tracing: Tracing = Field(default=Tracing(), description="Default: nothing is traced.")
     web: Web = Field(default=Web(), description="Where probes and metrics are served.")
     notifications: tuple[Notification, ...] = Field(

@@ -41,6 +41,7 @@ class Telemetry:
             ["verb", "resource", "status"],
         )
         self._lag = gauge("canary_operator_queue_lag_seconds", "Lateness of the most overdue Rollout.")
+        self._leads = gauge("canary_operator_leader", "1 while this replica may write to Rollouts and gates.")
         self._watched = gauge(
             "canary_operator_watch_up", "1 while somebody listens to the changes of a kind.", ["resource"]
         )
@@ -92,6 +93,10 @@ class Telemetry:
     def late_by(self, lag: Callable[[], float]) -> None:
         """Tell the lateness of the most overdue Rollout; ``lag`` is called from the thread that is scraped in."""
         self._lag.set_function(lag)
+
+    def leads(self, may_write: Callable[[], bool]) -> None:
+        """Tell whether this replica may write; ``may_write`` is called from the thread that is scraped in."""
+        self._leads.set_function(may_write)
 
     def watches(self, resource: str, is_heard: Callable[[], bool]) -> None:
         """Tell whether a kind is listened to; ``is_heard`` is called from the thread that is scraped in."""

@@ -4,7 +4,9 @@ The other side is a real HTTP server on loopback that says what a test has prepa
 """
 
 import asyncio
+import contextlib
 import json
+import math
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -18,13 +20,14 @@ from kubernetes.client import Configuration
 
 from canary_operator.cluster import calls, kinds
 from canary_operator.cluster.api import Api, Lack, gate_body
-from canary_operator.cluster.transport import Limits
+from canary_operator.cluster.transport import Limits, Turnstile
 from canary_operator.errors import ClusterRefused, ClusterUnavailable
 from canary_operator.model.decision import Applied, Outcome
 from canary_operator.model.gate import GateStatus
 from canary_operator.model.rollout import RolloutRef
 
 REF = RolloutRef("shop", "guestbook")
+A_GATE = {"metadata": {"uid": "g", "resourceVersion": "7"}}
 PATCH = [{"op": "test", "path": "/metadata/uid", "value": "u"}]
 
 FAILED_TEST = {"kind": "Status", "message": "the server rejected our request", "reason": "Invalid", "details": {}}
@@ -54,6 +57,8 @@ class Server:
     asked: list[Asked] = field(default_factory=list)
     headers: dict[str, str] = field(default_factory=dict)
     delay: float = 0.0
+    dripping: bool = False
+    drips_for: float = 20.0
     port: int = 0
 
     def next(self, asked: Asked) -> tuple[int, bytes]:
@@ -79,10 +84,14 @@ def server() -> Iterator[Server]:
             status, body = state.next(asked)
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Content-Length", str(len(body) + state.dripping * round(state.drips_for / 0.1)))
             for name, value in state.headers.items():
                 self.send_header(name, value)
             self.end_headers()
+            if state.dripping:
+                for _ in range(round(state.drips_for / 0.1)):
+                    self.wfile.write(b" ")
+                    time.sleep(0.1)
             self.wfile.write(body)
 
         do_GET = do_POST = do_PATCH = do_DELETE = answer  # noqa: N815 - named so by http.server
@@ -173,6 +182,51 @@ async def test_a_read_that_is_not_answered_is_not_repeated(api: Api, server: Ser
     with pytest.raises(ClusterUnavailable):
         await api.get_rollout(REF)
     assert len(server.asked) == 1
+
+
+def a_turnstile(seconds: float) -> Turnstile:
+    """A term that ends in so many seconds; reads as long as they like."""
+    return lambda call: contextlib.nullcontext(seconds if call.verb.writes else math.inf)
+
+
+def fenced(server: Server, seconds: float) -> Api:
+    return Api(_configuration(server.port), turnstile=a_turnstile(seconds))
+
+
+async def test_a_write_outside_of_a_term_is_not_sent_and_a_read_is(server: Server) -> None:
+    api = fenced(server, 0.0)
+
+    with pytest.raises(ClusterUnavailable, match="patch rollouts status: not sent, another replica may be writing"):
+        await api.patch_rollout_status(REF, PATCH)
+    await api.get_rollout(REF)
+
+    assert [asked.method for asked in server.asked] == ["GET"]
+    await api.close()
+
+
+async def test_the_api_server_gives_up_a_write_before_the_term_ends(server: Server) -> None:
+    """It counts from when it has received the request; a third of the time is left for that, and one for sending it."""
+    api = fenced(server, 9.0)
+
+    await api.patch_rollout_status(REF, PATCH)
+    await api.create_decision("shop", {"metadata": {}})
+    await api.get_rollout(REF)
+
+    asked = [each.query for each in server.asked]
+    assert asked == [{"timeout": ["3000ms"]}, {"fieldValidation": ["Strict"], "timeout": ["3000ms"]}, {}]
+    await api.close()
+
+
+async def test_a_write_is_given_up_by_the_end_of_the_term_however_slowly_the_reply_drips(server: Server) -> None:
+    server.dripping = True
+    api = fenced(server, 0.5)
+    start = time.monotonic()
+
+    with pytest.raises(ClusterUnavailable, match="patch rollouts status"):
+        await api.patch_rollout_status(REF, PATCH)
+
+    assert time.monotonic() - start < server.drips_for / 2
+    await api.close()
 
 
 async def test_a_slow_api_server_is_a_timeout_of_unknown_outcome(api: Api, server: Server) -> None:
@@ -311,16 +365,13 @@ async def test_a_gate_that_is_already_there_comes_back(api: Api, server: Server)
 
 
 async def test_the_status_of_a_gate_is_replaced_as_a_whole(api: Api, server: Server) -> None:
-    known = {"metadata": {"uid": "g", "resourceVersion": "7"}}
-    await api.replace_gate_status(REF, known, GateStatus(phase="Judging", requests=12))
+    await api.replace_gate_status(REF, A_GATE, GateStatus(phase="Judging", requests=12))
 
     asked = server.asked[0]
     assert asked.path == "/apis/canary-operator.io/v1alpha1/namespaces/shop/canarygates/guestbook/status"
     assert asked.headers["Content-Type"] == "application/json-patch+json"
-    assert asked.body[:2] == [
-        {"op": "test", "path": "/metadata/uid", "value": "g"},
-        {"op": "test", "path": "/metadata/resourceVersion", "value": "7"},
-    ]
+    assert asked.body[0] == {"op": "test", "path": "/metadata/uid", "value": "g"}
+    assert asked.body[1] == {"op": "test", "path": "/metadata/resourceVersion", "value": "7"}
     assert asked.body[2]["op"] == "add"
     assert asked.body[2]["value"]["requests"] == 12
     assert None not in asked.body[2]["value"].values()
@@ -371,7 +422,7 @@ async def test_every_call_in_the_table_is_made_by_the_code_and_no_other(api: Api
     await api.create_event("shop", {"metadata": {}})
     await api.patch_event("shop", "event", {"count": 2})
     await api.create_gate(REF, "u")
-    await api.replace_gate_status(REF, {"metadata": {"uid": "g", "resourceVersion": "7"}}, GateStatus())
+    await api.replace_gate_status(REF, A_GATE, GateStatus())
     await api.create_decision("shop", {"metadata": {}})
     await api.list_decisions("shop")
     await api.delete_decision("shop", "d", "u")

@@ -278,8 +278,7 @@ async def test_a_gate_is_created_once_and_only_its_status_is_written(installed: 
     assert (created.outcome, again.outcome) == (Outcome.APPLIED, Outcome.STALE)
     assert created.body is not None
     assert again.body is not None
-    uid = created.body["metadata"]["uid"]
-    assert again.body["metadata"]["uid"] == uid
+    assert again.body["metadata"]["uid"] == created.body["metadata"]["uid"]
 
     status = GateStatus(phase="Judging", rollout_step="1/4", verdict="Hold", reason="Collecting", requests=12)
     written = await api.replace_gate_status(ref, created.body, status)
@@ -287,9 +286,9 @@ async def test_a_gate_is_created_once_and_only_its_status_is_written(installed: 
     assert written.body is not None
     assert GateStatus.model_validate(written.body["status"]) == status
     assert written.body["metadata"]["generation"] == created.body["metadata"]["generation"]
-    assert (await api.replace_gate_status(ref, created.body, status)).outcome is Outcome.STALE
     another = {"metadata": {**written.body["metadata"], "uid": "another"}}
     assert (await api.replace_gate_status(ref, another, status)).outcome is Outcome.STALE
+    assert (await api.replace_gate_status(ref, created.body, status)).outcome is Outcome.STALE, "it has changed since"
 
     header, row = installed.kubectl("get", "cg", "gated", namespace=namespace).splitlines()
     assert header.split() == ["NAME", "STEP", "WEIGHT", "VERDICT", "REASON", "REQUESTS", "AGE"]

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import requests
@@ -134,6 +135,7 @@ class Stage:
         namespaces: Sequence[str] | None = None,
         web: Mapping[str, Any] | None = None,
         fleet: Mapping[str, Any] | None = None,
+        lease: Mapping[str, Any] = MappingProxyType({"enabled": False}),
         wait: bool = True,
         through: Sequence[str] = (),
     ) -> Operator:
@@ -157,6 +159,7 @@ class Stage:
             "providers": [provider],
             "web": served,
             "fleet": fleet or {},
+            "lease": dict(lease),
         }
         config.write_text(yaml.safe_dump(document))
         log = self.folder / f"operator-{port}.log"

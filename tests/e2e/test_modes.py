@@ -52,7 +52,7 @@ def stage(modes: Lab, mode: Mode, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize("mode", [CLUSTER, OBSERVE], ids=lambda mode: mode.name)
 def test_every_right_to_write_is_used(modes: Lab, mode: Mode, stage: Stage) -> None:
-    uses_all_rights(stage)
+    uses_all_rights(stage, mode.namespace)
 
     granted = {right for right in mode.granted() if right.writes}
     assert granted - used(modes.audit_logs, mode) == set()
@@ -61,13 +61,13 @@ def test_every_right_to_write_is_used(modes: Lab, mode: Mode, stage: Stage) -> N
 @pytest.mark.parametrize("mode", [NAMESPACED], ids=lambda mode: mode.name)
 def test_every_right_to_write_is_used_in_the_one_namespace_that_has_them(modes: Lab, mode: Mode, stage: Stage) -> None:
     stage.namespace = mode.namespace
-    uses_all_rights(stage)
+    uses_all_rights(stage, mode.namespace)
 
     granted = {right for right in mode.granted() if right.writes}
     assert granted - used(modes.audit_logs, mode) == set()
 
 
-def uses_all_rights(stage: Stage) -> None:
+def uses_all_rights(stage: Stage, home: str) -> None:
     """A release of a Rollout with a long past is overruled, judged and sent back; another has its first gate."""
     stage.template()
     stage.policy(objectives=[{"name": ref["kind"], "sloRef": {**ref, "name": "nowhere"}} for ref in ELSEWHERE])
@@ -75,7 +75,7 @@ def uses_all_rights(stage: Stage) -> None:
     stage.rollout("young", gate=None, annotations=ours, replicas=1)
     stage.rollout(rate=0)
     with_a_long_past(stage)
-    stage.operator()
+    stage.operator(lease={"namespace": home})
     stage.release(name="young")
     stage.until(lambda: stage.verdict("young") == ("Hold", "ConfigurationError"), "a new gate")
     stage.release(errors=0.5)

@@ -82,7 +82,8 @@ def test_the_defaults_and_every_case_are_allowed_and_read_by_the_operator(case: 
     ("path", "value"),
     [
         ("repicas", 1),
-        ("replicas", 2),
+        ("replicas", -1),
+        ("replicas", 6),
         ("mode", "off"),
         ("image.tags", "1"),
         ("image.digest", "sha256:short"),
@@ -178,14 +179,74 @@ def test_a_job_that_nobody_grants_rights_is_not_rendered(helm: pathlib.Path) -> 
     assert "kind: Job" not in answered(helm, "template", str(CHART), "--set=rbac.create=false")
 
 
+def rendered(helm: pathlib.Path, *options: str) -> dict[tuple[str, str, str], dict[str, Any]]:
+    """What Helm renders, by kind, namespace and name."""
+    found = yaml.safe_load_all(answered(helm, "template", "one", str(CHART), "--namespace=tools", *options))
+    bodies = [body for body in found if body]
+    return {(body["kind"], body["metadata"].get("namespace", ""), body["metadata"]["name"]): body for body in bodies}
+
+
+def lease_rights(found: dict[tuple[str, str, str], dict[str, Any]]) -> list[str]:
+    """The namespaces in which the operator may write Leases."""
+    roles = [(key, body) for key, body in found.items() if key[0] in {"Role", "ClusterRole"}]
+    return [key[1] for key, body in roles for rule in body["rules"] if "leases" in rule["resources"]]
+
+
 @pytest.mark.e2e
-def test_two_replicas_are_refused_with_what_is_allowed(helm: pathlib.Path) -> None:
-    command = [helm, "template", str(CHART), "--set=replicas=2"]
+def test_several_replicas_without_a_lease_are_refused_with_what_is_allowed(helm: pathlib.Path) -> None:
+    command = [helm, "template", str(CHART), "--set=replicas=2", "--set=config.lease.enabled=false"]
 
     said = subprocess.run(command, check=False, capture_output=True, text=True)
 
     assert said.returncode == 1
-    assert "'/replicas': value must be one of 0, 1" in said.stderr
+    assert "replicas: 2: must be 0 or 1 where config.lease.enabled is false" in said.stderr
+
+
+@pytest.mark.e2e
+def test_without_a_lease_one_pod_goes_before_the_next_comes(helm: pathlib.Path) -> None:
+    found = rendered(helm, "--set=config.lease.enabled=false")
+
+    assert found["Deployment", "tools", "one-canary-operator"]["spec"]["strategy"] == {"type": "Recreate"}
+    assert lease_rights(found) == []
+
+
+@pytest.mark.e2e
+def test_several_replicas_have_a_budget_for_disruptions(helm: pathlib.Path) -> None:
+    one, two = rendered(helm), rendered(helm, "--set=replicas=2")
+
+    budget = ("PodDisruptionBudget", "tools", "one-canary-operator")
+    assert budget not in one
+    assert two[budget]["spec"]["maxUnavailable"] == 1
+    assert two["Deployment", "tools", "one-canary-operator"]["spec"]["strategy"] == {"type": "RollingUpdate"}
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize(
+    ("options", "where"),
+    [
+        ((), ["tools"]),
+        (("--set=config.lease.namespace=leases",), ["leases"]),
+        (("--set=namespaces={shop}",), ["tools"]),
+        (("--set=namespaces={shop,tools}",), ["tools"]),
+        (("--set=namespaces={shop,tools}", "--set=config.lease.namespace=shop"), ["shop"]),
+        (("--set=namespaces={shop}", "--set=config.lease.namespace=leases"), ["leases"]),
+    ],
+)
+def test_the_right_to_a_lease_is_where_the_lease_is(
+    helm: pathlib.Path, options: tuple[str, ...], where: list[str]
+) -> None:
+    assert lease_rights(rendered(helm, *options)) == where
+
+
+@pytest.mark.e2e
+def test_the_lease_is_the_same_whatever_namespaces_a_release_gates(helm: pathlib.Path) -> None:
+    """An upgrade that changes them has both pods at once; without this both would write."""
+    choices = (), ("--set=namespaces={shop}",), ("--set=namespaces={shop,bank}", "--set=config.lease.duration=20s")
+    found = [rendered(helm, *options)["ConfigMap", "tools", "one-canary-operator"] for options in choices]
+    leases = [yaml.safe_load(body["data"]["config.yaml"])["lease"] for body in found]
+
+    assert {lease["name"] for lease in leases} == {"one-canary-operator"}
+    assert leases[2]["duration"] == "20s"
 
 
 # From the oldest that the chart takes to the newest whose schemas there are.

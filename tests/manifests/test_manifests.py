@@ -70,7 +70,7 @@ def test_an_operator_of_a_namespace_has_rights_there_and_nothing_that_is_of_the_
     cluster_wide = (kinds.CLUSTER_ANALYSIS_TEMPLATES.group, kinds.CLUSTER_ANALYSIS_TEMPLATES.plural)
     expected = {place: verbs for place, verbs in calls.required_rights().items() if place != cluster_wide}
 
-    assert granted(of_a_namespace["Role", NAME]) == expected
+    assert granted(of_a_namespace["Role", NAME]) == {**expected, **calls.required_rights_at_home()}
     assert {kind for kind, _ in of_a_namespace} == {
         *("ConfigMap", "Deployment", "Role", "RoleBinding", "Service", "ServiceAccount")
     }
@@ -132,10 +132,13 @@ def test_kubectl_is_not_told_that_helm_manages_its_objects() -> None:
         assert "managed-by" not in path.read_text()
 
 
-def test_there_is_one_operator_at_a_time(manifests: Manifests) -> None:
+def test_there_is_one_replica_and_who_writes_is_agreed_by_a_lease(manifests: Manifests) -> None:
     spec = manifests["Deployment", NAME]["spec"]
+    role = manifests["Role", NAME]
 
-    assert (spec["replicas"], spec["strategy"]) == (1, {"type": "Recreate"})
+    assert (spec["replicas"], spec["strategy"]) == (1, {"type": "RollingUpdate"})
+    assert role["metadata"]["namespace"] == manifests["Deployment", NAME]["metadata"]["namespace"]
+    assert granted(role) == calls.required_rights_at_home()
 
 
 def test_the_pod_is_restricted(manifests: Manifests) -> None:

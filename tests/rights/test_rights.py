@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from canary_operator.cluster.calls import required_rights
+from canary_operator.cluster.calls import required_rights, required_rights_at_home
 from tests.rights.__main__ import compare
 from tests.rights.granted import CLUSTER, MODES, NAMESPACED, OBSERVE, Mode, Right
 
@@ -45,7 +45,8 @@ def written(folder: Path, events: Iterable[str]) -> Path:
 
 
 def test_the_rights_of_the_cluster_mode_are_those_that_follow_from_the_calls() -> None:
-    required = {Right(group, place, verb) for (group, place), verbs in required_rights().items() for verb in verbs}
+    rights = {**required_rights(), **required_rights_at_home()}
+    required = {Right(group, place, verb) for (group, place), verbs in rights.items() for verb in verbs}
 
     assert CLUSTER.granted() == required
 

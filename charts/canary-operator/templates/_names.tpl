@@ -43,8 +43,20 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{ (.Values.config.web).port | default 8080 }}
 {{- end -}}
 
-{{/* The configuration file: the values under `config`, and what the chart's mode says. */}}
+{{/* The configuration file: the values under `config`, and what the chart's mode says. The Lease is the release's own, so
+that an upgrade which changes `namespaces` has one writer all the time. */}}
 {{- define "canary-operator.config" -}}
+{{- $lease := merge (dict) (default dict .Values.config.lease) (dict "name" (include "canary-operator.fullname" .)) -}}
 mode: {{ .Values.mode }}
-{{ toYaml .Values.config }}
+{{ toYaml (merge (dict "lease" $lease) .Values.config) }}
+{{- end -}}
+
+{{/* Whether replicas agree by a Lease on who writes: "true", or nothing. */}}
+{{- define "canary-operator.agrees" -}}
+{{- if ne (toString (.Values.config.lease).enabled) "false" }}true{{ end }}
+{{- end -}}
+
+{{/* Where the Lease is. */}}
+{{- define "canary-operator.home" -}}
+{{ (.Values.config.lease).namespace | default .Release.Namespace }}
 {{- end -}}

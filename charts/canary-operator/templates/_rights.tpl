@@ -64,3 +64,11 @@ them. It may not read Secrets, and may not change the spec or the metadata of a 
   resources: [gatedecisions]
   verbs: [create, delete, list]
 {{- end -}}
+
+{{/* Where the Lease is: the operator's own namespace, whichever namespaces it gates, or config.lease.namespace. */}}
+{{- define "canary-operator.rightsAtHome" -}}
+# Which replica may write: a Lease.
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  verbs: [create, get, update]
+{{- end -}}

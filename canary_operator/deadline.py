@@ -1,9 +1,9 @@
 """HTTP connections that give up at one point in time, however slowly the other side drips.
 
-requests bounds the wait for each single read only: a server that sends one byte a second, be it of
-the headers, keeps a thread for hours.
+urllib3, and requests with it, bounds the wait for each single read only: a server that sends one byte a second, be it
+of the headers, keeps a thread for hours. What must not arrive late is also sent by a point in time, or not at all.
 
-Law: knows sockets and clocks, nothing of Prometheus. No retries, no redirects, no proxies.
+Law: knows sockets and clocks, not who is asked. No retries, no redirects, no proxies.
 """
 
 import http.client
@@ -21,16 +21,35 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.util.retry import Retry
 
 _deadline: ContextVar[float] = ContextVar("deadline", default=float("inf"))
+_sent_by: ContextVar[float] = ContextVar("sent_by", default=float("inf"))
+
+
+def seconds() -> float:
+    """Seconds of a clock that never goes back, and that goes on while the machine sleeps where there is such a one."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
 
 
 @contextmanager
 def until(deadline: float) -> Iterator[None]:
-    """Bound every read that this thread does inside by ``deadline``, seconds of the monotonic clock."""
+    """Bound all that this thread sends and reads inside by ``deadline``, seconds of the monotonic clock."""
     token = _deadline.set(deadline)
     try:
         yield
     finally:
         _deadline.reset(token)
+
+
+@contextmanager
+def sent_within(within: float) -> Iterator[None]:
+    """Give up what this thread has not sent within so many seconds, and what no one has received as many later.
+
+    The second half is the kernel's: it would else repeat for minutes what got lost, also for a process that is stopped.
+    """
+    token = _sent_by.set(seconds() + within)
+    try:
+        yield
+    finally:
+        _sent_by.reset(token)
 
 
 def seconds_left() -> float:
@@ -40,9 +59,12 @@ def seconds_left() -> float:
 
         TimeoutError: if it is over.
     """
-    left = _deadline.get() - time.monotonic()
+    return _some(_deadline.get() - time.monotonic(), "the deadline is over")
+
+
+def _some(left: float, message: str) -> float:
     if left <= 0:
-        raise TimeoutError("the deadline is over")
+        raise TimeoutError(message)
     return left
 
 
@@ -55,7 +77,7 @@ class DeadlineAdapter(HTTPAdapter):
     def init_poolmanager(self, *args: Any, **keywords: Any) -> None:
         """Make the pools build our connections."""
         super().init_poolmanager(*args, **keywords)
-        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
+        self.poolmanager.pool_classes_by_scheme = POOLS
 
 
 class _Reader(io.RawIOBase):
@@ -84,9 +106,17 @@ class _Response(http.client.HTTPResponse):
 class _Connection(HTTPConnection):
     response_class = _Response
 
+    def send(self, data: Any) -> None:
+        _prepare(self)
+        super().send(data)
+
 
 class _TlsConnection(HTTPSConnection):
     response_class = _Response
+
+    def send(self, data: Any) -> None:
+        _prepare(self)
+        super().send(data)
 
 
 class _Pool(HTTPConnectionPool):
@@ -95,3 +125,17 @@ class _Pool(HTTPConnectionPool):
 
 class _TlsPool(HTTPSConnectionPool):
     ConnectionCls = _TlsConnection
+
+
+POOLS = {"http": _Pool, "https": _TlsPool}
+"""What urllib3's PoolManager is told to make connections with: ``pool_classes_by_scheme``."""
+
+
+def _prepare(connection: HTTPConnection) -> None:
+    """Be ready to send, or raise TimeoutError: asked as late as can be, for connecting takes its time."""
+    if connection.sock is None:
+        connection.connect()
+    left = min(seconds_left(), _some(_sent_by.get() - seconds(), "not sent in time"))
+    connection.sock.settimeout(left)
+    if _sent_by.get() < float("inf") and hasattr(socket, "TCP_USER_TIMEOUT"):
+        connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, max(1, round(left * 1000)))
