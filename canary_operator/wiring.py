@@ -124,7 +124,6 @@ class Operator:
         health = Health(alive=self._complaints, ready=self._following.is_ready)
         async with serve(self.settings.web, health, self.telemetry.registry, self._answer, self._page()):
             await unless(stop, self._following.begin())
-            self._archive()
             judging = asyncio.create_task(self._judge(stop), name="judging")
             listing = asyncio.create_task(self._following.run(), name="listing of everything")
             self._tasks = (judging, listing)
@@ -133,9 +132,15 @@ class Operator:
 
     async def _judge(self, stop: asyncio.Event) -> None:
         if self.settings.lease.enabled:
-            await self._leadership.serve(self._terms.serve, stop)
+            await self._leadership.serve(self._serve, stop)
         else:
+            self._archive()
             await self._terms.judge(stop)
+
+    async def _serve(self, over: asyncio.Event) -> None:
+        # A replica that watches hands nothing on: the records are the holder's to tell.
+        self._archive()
+        await self._terms.serve(over)
 
     def _may_write(self) -> bool:
         return self._turnstile.is_open or not self.settings.lease.enabled

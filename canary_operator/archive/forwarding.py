@@ -75,8 +75,9 @@ class Forwarder:
         return self._backlog.behind()
 
     def start(self) -> None:
-        """Begin to hand on."""
-        self._task = asyncio.create_task(self._run(), name="audit")
+        """Begin to hand on, if it has not begun."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._run(), name="audit")
 
     async def close(self, seconds: float) -> None:
         """Hand on what can be handed on within ``seconds``."""

@@ -210,6 +210,27 @@ def test_without_a_lease_one_pod_goes_before_the_next_comes(helm: pathlib.Path) 
     assert lease_rights(found) == []
 
 
+CLAIM = "--set=auditVolume.persistentVolumeClaim.claimName=spool"
+
+
+@pytest.mark.e2e
+def test_a_claimed_volume_belongs_to_one_pod_at_a_time(helm: pathlib.Path) -> None:
+    claimed, own = rendered(helm, CLAIM), rendered(helm, "--set-json=auditVolume={\"emptyDir\":{}}", "--set=replicas=2")
+
+    assert claimed["Deployment", "tools", "one-canary-operator"]["spec"]["strategy"] == {"type": "Recreate"}
+    assert own["Deployment", "tools", "one-canary-operator"]["spec"]["strategy"] == {"type": "RollingUpdate"}
+
+
+@pytest.mark.e2e
+def test_several_replicas_with_one_claimed_volume_are_refused(helm: pathlib.Path) -> None:
+    command = [helm, "template", str(CHART), "--set=replicas=2", CLAIM]
+
+    said = subprocess.run(command, check=False, capture_output=True, text=True)
+
+    assert said.returncode == 1
+    assert "replicas: 2: must be 0 or 1 where auditVolume is a persistentVolumeClaim" in said.stderr
+
+
 @pytest.mark.e2e
 def test_several_replicas_have_a_budget_for_disruptions(helm: pathlib.Path) -> None:
     one, two = rendered(helm), rendered(helm, "--set=replicas=2")
