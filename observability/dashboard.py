@@ -77,7 +77,7 @@ def _quantiles(metric: str, by: str = "", over: str = "$__rate_interval") -> tup
 
 
 _JUDGED = 'state=~"Hold|Promote|Abort"'
-_WAITS = 'mode="enforce",state="Hold",reason!~"Collecting|LowTraffic|WarmUp|Override"'
+_WAITS = 'mode="enforce",state="Hold",reason!~"Collecting|FleetLimit|Frozen|LowTraffic|Override|WarmUp"'
 
 GATES = (
     Panel(
