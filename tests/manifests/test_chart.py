@@ -215,7 +215,7 @@ CLAIM = "--set=auditVolume.persistentVolumeClaim.claimName=spool"
 
 @pytest.mark.e2e
 def test_a_claimed_volume_belongs_to_one_pod_at_a_time(helm: pathlib.Path) -> None:
-    claimed, own = rendered(helm, CLAIM), rendered(helm, "--set-json=auditVolume={\"emptyDir\":{}}", "--set=replicas=2")
+    claimed, own = rendered(helm, CLAIM), rendered(helm, '--set-json=auditVolume={"emptyDir":{}}', "--set=replicas=2")
 
     assert claimed["Deployment", "tools", "one-canary-operator"]["spec"]["strategy"] == {"type": "Recreate"}
     assert own["Deployment", "tools", "one-canary-operator"]["spec"]["strategy"] == {"type": "RollingUpdate"}
