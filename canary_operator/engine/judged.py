@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from canary_operator.conditions import arguments, flattening, validation
-from canary_operator.conditions.flattening import Flat, flatten, gather
+from canary_operator.conditions.flattening import flatten, gather
 from canary_operator.conditions.metric_spec import MetricSpec, parse_metric
 from canary_operator.engine import opaque, sought
 from canary_operator.engine.sought import Sought
@@ -23,6 +23,9 @@ from canary_operator.model.providers import resolve_address
 from canary_operator.model.rollout import TemplateRef
 from canary_operator.model.samples import Absent
 from canary_operator.slo.injection import require_matcher
+
+# More than any release is judged by, and few enough that the others are looked at in time and a record can tell of all.
+MOST_METRICS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,8 @@ def _judged_metrics(snapshot: Snapshot) -> tuple[JudgedMetric, ...]:
     metrics = _told_apart(metrics)
     metrics += [_unsplit(snapshot, each, each.meaning) for each in found if isinstance(each.meaning, Opaque)]
     _refuse_equal_names(metrics)
+    if metrics:
+        _refuse_count(len(metrics))
     return tuple(metrics)
 
 
@@ -106,7 +111,7 @@ def _metrics(snapshot: Snapshot, together: Together) -> list[JudgedMetric]:
     with _named(" and ".join(map(_source, together.refs))):
         flat = flatten(templates)
         values = values_together(snapshot, together, flat.arguments)
-        _refuse_none(flat)
+        _refuse_count(len(flat.metrics))
     found = []
     for template, at, raw in flat.metrics:
         with _named(_source(template.ref)):
@@ -125,9 +130,11 @@ def _named(source: str) -> Iterator[None]:
         raise ConfigurationError(f"{source}: {error}") from error
 
 
-def _refuse_none(flat: Flat) -> None:
-    if not flat.metrics:
+def _refuse_count(metrics: int) -> None:
+    if not metrics:
         raise ConfigurationError("spec.metrics is empty")
+    if metrics > MOST_METRICS:
+        raise ConfigurationError(f"{metrics} metrics; at most {MOST_METRICS} may judge a release")
 
 
 def _source(ref: TemplateRef) -> str:

@@ -149,3 +149,18 @@ def test_a_mistake_names_its_place(templates, steps, annotations, message):
         judged(templates, *steps, annotations=annotations)
 
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("templates", [(101,), (60, 41)], ids=["in one template", "in two"])
+def test_more_metrics_than_a_release_may_be_judged_by_are_refused(templates):
+    known = {
+        f"t{at}": a_template(*(a_metric(f"m{at}-{number}") for number in range(count)))
+        for at, count in enumerate(templates)
+    }
+
+    with pytest.raises(ConfigurationError, match=r"101 metrics; at most 100 may judge a release"):
+        judged(known, *(step(name) for name in known))
+
+
+def test_as_many_metrics_as_may_judge_a_release_do():
+    assert len(judged({"t": a_template(*(a_metric(f"m{number}") for number in range(100)))}, step("t"))) == 100
