@@ -142,6 +142,15 @@ class Rule:
         self.left = 0
 
 
+@dataclass
+class Withheld:
+    """One event that no watch is told of: `events` has it once it came."""
+
+    plural: str
+    where: Callable[[dict[str, Any]], bool]
+    events: list[dict[str, Any]] = field(default_factory=list)
+
+
 class ApiProxy:
     """The proxy: `kubeconfig` is what the operator gets, `on` is what happens, `exchanges` is what was asked.
 
@@ -156,12 +165,14 @@ class ApiProxy:
         config = yaml.safe_load(identity.read_text())
         cluster = config["clusters"][0]["cluster"]
         self.server: str = cluster["server"]
+        self.token: str = config["users"][0]["user"]["token"]
         self.upstream = urllib3.PoolManager(
             ca_certs=str(ca), retries=False, maxsize=32, timeout=urllib3.Timeout(connect=5, read=None)
         )
         self.exchanges: list[Exchange] = []
         self.closing = threading.Event()
         self._rules: list[Rule] = []
+        self._withheld: list[Withheld] = []
         self._streams: set[_Stream] = set()
         self._lock = threading.Lock()
         self._server = _Server(self)
@@ -196,6 +207,23 @@ class ApiProxy:
         for stream in streams:
             stream.cut()
         return len(streams)
+
+    def withhold(self, where: Callable[[dict[str, Any]], bool], plural: str = "") -> Withheld:
+        """Keep the next event of a kind for which this is true from all watches: whoever watches misses it."""
+        withheld = Withheld(plural, where)
+        self._withheld.append(withheld)
+        return withheld
+
+    def passes(self, path: str, line: bytes) -> bool:
+        """Whether a watch is told of an event."""
+        waiting = [each for each in self._withheld if not each.events and f"/{each.plural}" in path]
+        if not waiting:
+            return True
+        event = json.loads(line)
+        missed = [each for each in waiting if each.where(event)]
+        for each in missed:
+            each.events.append(event)
+        return not missed
 
     def say_to_watches(self, *events: dict[str, Any], plural: str = "") -> int:
         """Put events into all open watches, or those of one kind, at once. Returns into how many."""
@@ -325,7 +353,10 @@ class _Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length", 0))
         body = self.rfile.read(length)
         proxy = self.server.proxy
-        exchange = Exchange(proxy, self.command, self.path, body, _end_to_end(self.headers))
+        # Go's client shows its token to nobody without TLS.
+        shown = {} if "Authorization" in self.headers else {"Authorization": f"Bearer {proxy.token}"}
+        headers = {**shown, **_end_to_end(self.headers)}
+        exchange = Exchange(proxy, self.command, self.path, body, headers)
         try:
             if self.command == "GET" and re.search(WATCH, self.path):
                 self._watch(proxy, exchange)
@@ -376,13 +407,25 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         stream = _Stream(exchange.path, self)
         with proxy.streaming(stream), contextlib.closing(answer):
-            rest = b""
-            while piece := answer.read1():
-                *lines, rest = (rest + piece).split(b"\n")
-                for line in lines:
-                    stream.say(line + b"\n")
-            self.chunk(rest)
+            if "json" in answer.headers.get("Content-Type", ""):
+                self._pass_lines(answer, stream)
+            else:
+                # Protobuf, as Go's clients ask for: its events do not end with their lines.
+                self._pass_all(answer, stream)
             self.wfile.write(b"0\r\n\r\n")
+
+    def _pass_lines(self, answer: Any, stream: _Stream) -> None:
+        rest = b""
+        while piece := answer.read1():
+            *lines, rest = (rest + piece).split(b"\n")
+            for line in lines:
+                if self.server.proxy.passes(stream.path, line):
+                    stream.say(line + b"\n")
+        self.chunk(rest)
+
+    def _pass_all(self, answer: Any, stream: _Stream) -> None:
+        while piece := answer.read1():
+            stream.say(piece)
 
     def chunk(self, data: bytes) -> None:
         if data:

@@ -172,7 +172,7 @@ class Stage:
         operator = Operator(process, log, f"http://127.0.0.1:{port}")
         self.operators.append(operator)
         if wait:
-            self.until(lambda: _is_ready(operator), "the operator to be ready", timeout=90)
+            self.until(lambda: _is_ready(operator), "the operator to be ready", timeout=180)
         return operator
 
     def command(self, *arguments: str, kubeconfig: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -239,7 +239,7 @@ class Stage:
         self.admin.post(f"{ARGO}/namespaces/{self.namespace}/rollouts", body)
         self.lab.world.set_rate(self.namespace, name, rate)
         if wait:
-            self.until(lambda: self.phase(name) == "Healthy", f"the first deploy of {name}")
+            self.until(lambda: self.phase(name) == "Healthy", f"the first deploy of {name}", timeout=180)
 
     def release(self, image: str = V2, name: str = "web", *, errors: float = 0.0) -> None:
         """Push a new image whose requests fail with the given ratio."""

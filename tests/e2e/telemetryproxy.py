@@ -6,6 +6,7 @@ Law: passes on unless told otherwise; every question is counted.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import socket
 import threading
@@ -195,10 +196,32 @@ def vector(*values: str) -> Behaviour:
 empty = vector()
 
 
-def _real(handler: _Handler, body: bytes) -> tuple[int, str, bytes]:
+def every_third(behaviour: Behaviour) -> Behaviour:
+    """Each third question otherwise, the others as ever."""
+    turns = itertools.cycle((passing, passing, behaviour))
+
+    def answer(handler: _Handler, body: bytes) -> None:
+        next(turns)(handler, body)
+
+    return answer
+
+
+def in_turn(*upstreams: str) -> Behaviour:
+    """One of several in turn, as a load balancer before replicas does."""
+    turns = itertools.cycle(upstreams)
+
+    def answer(handler: _Handler, body: bytes) -> None:
+        status, content_type, said = _real(handler, body, next(turns))
+        handler.reply(status, said, content_type)
+
+    return answer
+
+
+def _real(handler: _Handler, body: bytes, upstream: str | None = None) -> tuple[int, str, bytes]:
     headers: dict[str, Any] = {
         name: value for name, value in handler.headers.items() if name in {"Content-Type", "Accept"}
     }
     proxy = handler.server.proxy
-    answer = proxy.pool.request(handler.command, proxy.upstream + handler.path, body=body, headers=headers)
+    url = (upstream or proxy.upstream) + handler.path
+    answer = proxy.pool.request(handler.command, url, body=body, headers=headers)
     return answer.status, answer.headers.get("Content-Type", ""), answer.data
