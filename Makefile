@@ -62,7 +62,7 @@ test-compat: $(GO) ## evidence from Prometheus 2 and 3, VictoriaMetrics and Than
 soak: $(GO) ## what takes hours: a thousand kills, an hour of releases among faults
 	@$(BIN)/python -m lab build
 	@failed=; \
-	for run in tests.protocol "tests.soak kills --write" "tests.soak soak --write"; do \
+	for run in tests.protocol "tests.takeovers --takeovers 100" "tests.soak kills --write" "tests.soak soak --write"; do \
 	  $(BIN)/python -m $$run || failed="$$failed; $$run"; \
 	done; \
 	test -z "$$failed" || { echo "failed$$failed"; exit 1; }

@@ -76,6 +76,8 @@ def _configuration(lab: Lab, port: int, interval: str) -> dict[str, Any]:
         "evaluationInterval": interval,
         "providers": [provider],
         "web": {"host": "127.0.0.1", "port": port},
+        # Nobody waits for what a killed one held: the takeovers are a command of their own.
+        "lease": {"enabled": False},
     }
 
 
