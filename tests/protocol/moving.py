@@ -61,7 +61,7 @@ class Moves:
 
     def _writes_down(self, replica: Replica) -> bool:
         at = None if replica.cycle is None else self.operator.at(replica.cycle)
-        return isinstance(at, Waiting) and at.request.verb in {"remember", "record", "list_records"}
+        return isinstance(at, Waiting) and at.request.verb in {"remember", "get_gate", "record", "list_records"}
 
     def of_argo(self, state: State) -> Iterator[Move]:
         """What Argo's controller does at this moment."""
@@ -158,6 +158,8 @@ class Moves:
         match at.request.verb:
             case "get_rollout":
                 return state, objects.rollout
+            case "get_gate":
+                return state, objects.gate
             case "list_records":
                 return state, f"[{','.join(state.cluster.records)}]"
             case "remember" if at.request.known not in {"", objects.gate}:

@@ -99,6 +99,9 @@ class Door:
             return Written(outcome)
         return Written(outcome, body={**_gate_body(), "status": json.loads(text)})
 
+    async def get_gate(self, ref: RolloutRef) -> Body:
+        return {**_gate_body(), "status": json.loads(await Asked("get_gate"))}
+
     async def create_decision(self, namespace: str, body: Body) -> Written:
         told = {key: value for key, value in body["spec"].items() if key in _TOLD}
         return Written(Outcome(await Asked("record", text_of(told))))
