@@ -86,7 +86,7 @@ class Scribe:
 
     async def caution(self, ref: RolloutRef, status: GateStatus, caution: Condition, now: float) -> None:
         """Post the Event of a caution, as that of a verdict."""
-        await self._post(ref, events.caution_event(ref, status, caution, now))
+        await self._post(ref, events.caution_event(ref, status, caution, now, self._link(ref)))
 
     async def _post(self, ref: RolloutRef, event: Mapping[str, Any]) -> None:
         try:

@@ -56,15 +56,18 @@ def _event(ref: RolloutRef, uid: str, key: str, now: float) -> dict[str, Any]:
     }
 
 
-def caution_event(ref: RolloutRef, status: GateStatus, caution: Condition, now: float) -> Mapping[str, Any]:
-    """The Event on the Rollout that tells what a condition cautions against; equal ones share a name."""
+def caution_event(ref: RolloutRef, status: GateStatus, caution: Condition, now: float, link: str) -> Mapping[str, Any]:
+    """The Event on the Rollout that tells what a condition cautions against, with the address of its page if any.
+
+    Equal ones share a name.
+    """
     assert status.rollout is not None
     about = (status.rollout.uid, status.rollout.pod_hash, caution.type, caution.message)
     told = _event(ref, status.rollout.uid, hashlib.sha256(repr(about).encode()).hexdigest()[:16], now)
     return told | {
         "type": "Warning",
         "reason": caution.type,
-        "message": _message(f"not {caution.type}: {caution.message}", ""),
+        "message": _message(f"not {caution.type}: {caution.message}", f" {link}" if link else ""),
         "action": "Beware",
     }
 

@@ -60,6 +60,7 @@ def scraped(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Iterator[Operator]
     monkeypatch.setenv(
         "CANARY_OPERATOR_NOTIFICATIONS", json.dumps([{"name": "refusing", "slack": {"urlFile": str(slack)}}])
     )
+    monkeypatch.setenv("CANARY_OPERATOR_AUDIT", json.dumps({"stream": str(stage.folder / "decisions.jsonl")}))
     port = free_port()
     stage.lab.prometheus.add_job(f"operator-{stage.namespace}", f"127.0.0.1:{port}")
     try:
