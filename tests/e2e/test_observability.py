@@ -138,6 +138,10 @@ def test_the_series_of_a_rollout_go_with_it(stage: Stage) -> None:
     )
 
 
+def said(operator: Operator) -> list[tuple[str, str, str]]:
+    return [(line["verdict"], line["reason"], line["message"]) for line in lines(operator, "verdict")]
+
+
 @one_at_a_time
 def test_what_an_operator_says_of_a_release_is_whole_well_formed_and_has_no_secret(
     stage: Stage, scraped: Operator
@@ -147,9 +151,10 @@ def test_what_an_operator_says_of_a_release_is_whole_well_formed_and_has_no_secr
     stage.until(stage.is_promoted, "the promotion", timeout=180)
     stage.until(lambda: lines(scraped, "notification_lost"), "the lost notification")
 
-    told = [(line["verdict"], line["reason"], line["message"]) for line in lines(scraped, "verdict")]
+    stage.until(lambda: stage.gate().get("phase") == "Ended", "the gate to end")
     records = [record for record in stage.decisions() if "action" not in record]
-    assert told == [(record["verdict"], record["reason"], record["message"]) for record in records]
+    wanted = [(record["verdict"], record["reason"], record["message"]) for record in records]
+    stage.until(lambda: said(scraped) == wanted, "a line for each record of a verdict, and no other")
     last = lines(scraped, "verdict")[-1]
     counted = {each["name"]: each["canary"] for each in records[-1]["evidence"] if "canary" in each}
     assert {each["name"]: each["canary"] for each in last["evidence"] if each["canary"]} == counted
