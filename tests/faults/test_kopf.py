@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import functools
 import gc
-import random
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,14 +19,12 @@ from canary_operator import handlers
 from canary_operator.cluster import kinds
 from canary_operator.handlers import Watcher
 from tests.e2e import apiproxy
-from tests.e2e.apiproxy import ApiProxy, api_proxy
+from tests.e2e.apiproxy import LEADER_CHANGED, TOO_OLD, ApiProxy, api_proxy
 from tests.e2e.stage import ARGO, V3, Stage
 from tests.faults.scenarios import Sees, scenario
-from tests.faults.test_watches import LEADER_CHANGED, TOO_OLD
 
 KOPF = "kopf"
 # Its default, 70 s of silence, comes about rarely; a shorter time shows what happens then.
-TIMER_SECONDS = 0.02
 TEMPLATES = kinds.ANALYSIS_TEMPLATES
 
 
@@ -140,51 +137,6 @@ def _hears(stage: Stage, listener: Plain | Ours, name: str) -> None:
     """Write a template and wait until it is heard."""
     stage.template(name)
     stage.until(lambda: any(heard == name for _, heard in listener.heard), f"word of {name}")
-
-
-def _drip(api: ApiProxy, number: int) -> None:
-    """Tell of new objects one by one, each about as long after the last one as the timer lasts."""
-    for _ in range(number):
-        meta = {"name": "drip", "namespace": "nowhere", "uid": str(time.time()), "resourceVersion": "1"}
-        api.say_to_watches({"type": "ADDED", "object": {"metadata": meta}}, plural=TEMPLATES.plural)
-        time.sleep(TIMER_SECONDS * random.uniform(0.8, 1.1))
-
-
-@scenario(
-    component=KOPF,
-    fault="silent deafness: its timer for silent watches goes off while an event is handed on",
-    expected="plain kopf runs on and hears nothing; ours has no such timer and hears",
-)
-def test_a_timer_makes_plain_kopf_deaf_and_not_ours(
-    stage: Stage,
-    administrator: ApiProxy,
-    plain: Callable[..., Plain],
-    ours: Callable[[], Ours],
-    monkeypatch: pytest.MonkeyPatch,
-    seen: Sees,
-) -> None:
-    theirs = plain(inactivity_timeout=TIMER_SECONDS, reconnect_backoff=0.01)
-    stage.until(lambda: theirs.listens, "plain kopf to watch")
-
-    def dripped() -> bool:
-        _drip(administrator, 50)
-        return not theirs.listens
-
-    stage.until(dripped, "deafness", timeout=120)
-    assert theirs.runs
-    theirs.stop()
-
-    shortened = handlers._settings()
-    shortened.watching.client_timeout = 0.5
-    shortened.watching.reconnect_backoff = 0.01
-    monkeypatch.setattr(handlers, "_settings", lambda: shortened)
-    mine = ours()
-    _hears(stage, mine, "before")
-    for _ in range(8):
-        _drip(administrator, 50)
-    _hears(stage, mine, "after")
-    assert mine.watcher.restarts == 0
-    seen("plain: deaf, and alive; ours: heard what came after 400 events")
 
 
 @scenario(

@@ -4,35 +4,11 @@ import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from canary_operator.cluster import kinds
-from tests.e2e import apiproxy
-from tests.e2e.apiproxy import ApiProxy
-from tests.e2e.stage import ARGO, V2, V3, Operator, Stage
+from tests.e2e.apiproxy import LEADER_CHANGED, TOO_OLD, ApiProxy
+from tests.e2e.stage import V2, V3, Operator, Stage
 from tests.faults.scenarios import Sees, scenario
 
 WATCHES = "API server's watches"
-
-TIMED = ({"setWeight": 50}, {"pause": {"duration": "6s"}})
-TOO_OLD = {
-    "type": "ERROR",
-    "object": {
-        "kind": "Status",
-        "apiVersion": "v1",
-        "status": "Failure",
-        "reason": "Expired",
-        "message": "too old resource version",
-        "code": 410,
-    },
-}
-LEADER_CHANGED = {
-    "type": "ERROR",
-    "object": {
-        "kind": "Status",
-        "apiVersion": "v1",
-        "status": "Failure",
-        "message": "etcdserver: leader changed",
-        "code": 500,
-    },
-}
 
 
 def heard(operator: Operator) -> dict[str, bool]:
@@ -42,24 +18,6 @@ def heard(operator: Operator) -> dict[str, bool]:
     up = {each.labels["resource"]: each.value == 1 for each in found if each.name == "canary_operator_watch_up"}
     assert up.keys() == {kind.plural for kind in kinds.WATCHED}
     return up
-
-
-@scenario(
-    component=WATCHES,
-    fault="none: the proxy of these tests alone",
-    expected="held, released, promoted",
-)
-def test_a_release_through_the_proxy_is_like_any_other(stage: Stage, api: ApiProxy, seen: Sees) -> None:
-    stage.template()
-    stage.rollout(steps=TIMED)
-    stage.operator(kubeconfig=api.kubeconfig)
-
-    stage.release()
-
-    stage.until(stage.is_promoted, "the promotion")
-    assert stage.actions() == [("Hold", "Applied"), ("Release", "Applied")]
-    assert api.actions() == ["Hold", "Hold", "Release"]
-    seen("held, released, promoted")
 
 
 @scenario(
@@ -85,83 +43,6 @@ def test_watching_goes_on_after_cut_connections_and_errors(stage: Stage, api: Ap
     stage.until(lambda: all(heard(operator).values()), "all watches to be open")
     assert operator.process.poll() is None
     seen("promoted, aborted, promoted")
-
-
-@scenario(
-    component=WATCHES,
-    fault="a Rollout is deleted and created again while nobody watches",
-    expected="the second one is judged by itself and aborted",
-)
-def test_a_rollout_that_was_deleted_and_created_again_unseen_is_another_one(
-    stage: Stage, api: ApiProxy, seen: Sees
-) -> None:
-    stage.template()
-    stage.rollout(rate=0)
-    stage.operator(kubeconfig=api.kubeconfig)
-    stage.release()
-    stage.until(lambda: stage.verdict() == ("Hold", "NoData"), "the hold")
-    first = stage.gate()["rollout"]["uid"]
-
-    deaf = api.on("GET", apiproxy.WATCH, apiproxy.refuse(503), times=None)
-    api.cut_watches()
-    stage.admin.delete(stage.path())
-    stage.until(lambda: stage.admin.get(stage.path()) is None, "the end of the first")
-    stage.rollout()
-    stage.release(V3, errors=1.0)
-    stage.at_pause()
-    deaf.end()
-
-    stage.until(lambda: stage.status().get("abort"), "the abort of the second")
-    stage.until(lambda: stage.gate().get("phase") == "Ended", "its gate to end")
-    assert stage.gate()["rollout"]["uid"] not in {first, ""}
-    assert [kind for kind, _ in stage.actions()] == ["Abort"]
-    seen("one abort, of the second")
-
-
-@scenario(
-    component=WATCHES,
-    fault="410 after a template was deleted in the gap: nobody says DELETED",
-    expected="its gate holds with ConfigurationError",
-)
-def test_a_template_that_was_deleted_unseen_is_missed(stage: Stage, api: ApiProxy, seen: Sees) -> None:
-    stage.template(failure_limit=1000)
-    stage.rollout()
-    stage.operator(kubeconfig=api.kubeconfig)
-    stage.release()
-    stage.until(lambda: stage.gate().get("evidence"), "the first look")
-
-    deaf = api.on("GET", apiproxy.WATCH, apiproxy.refuse(503), times=None)
-    api.cut_watches()
-    stage.admin.delete(f"{ARGO}/namespaces/{stage.namespace}/analysistemplates/errors")
-    # What happened meanwhile is forgotten by the API server: kopf lists, and nobody says DELETED.
-    told = api.on("GET", apiproxy.WATCH, apiproxy.watch_that_says(TOO_OLD), times=len(kinds.WATCHED))
-    deaf.end()
-    stage.until(lambda: told.left == 0, "watches that are told to list again")
-
-    stage.until(lambda: stage.verdict() == ("Hold", "ConfigurationError"), "the hold without a template")
-    assert stage.step() == 1
-    seen("Hold, ConfigurationError")
-
-
-@scenario(
-    component=WATCHES,
-    fault="a release begins while nobody watches",
-    expected="held once the watch is back",
-)
-def test_a_release_that_begins_while_nobody_watches_is_held_when_the_watch_is_back(
-    stage: Stage, api: ApiProxy, seen: Sees
-) -> None:
-    stage.template()
-    stage.rollout(steps=({"setWeight": 50}, {"pause": {"duration": "90s"}}))
-    stage.operator(kubeconfig=api.kubeconfig)
-    deaf = api.on("GET", apiproxy.WATCH, apiproxy.drop, times=None)
-    api.cut_watches()
-    stage.release()
-    stage.at_pause()
-    deaf.end()
-
-    stage.until(lambda: ("Hold", "Applied") in stage.actions(), "the hold")
-    seen("held")
 
 
 @scenario(
