@@ -112,9 +112,10 @@ class Ledger:
         for body in takewhile(lambda each: _sequence(each) <= given_up, stored):
             await self._api.delete_decision(ref.namespace, body["metadata"]["name"], body["metadata"]["uid"])
         old = [body for body in stored if given_up < _sequence(body) <= newest.sequence - self._keep]
-        safe = {_sequence(body): self._is_safe(ref, body) for body in old}
-        found = [_place(body) for body in takewhile(lambda each: safe[_sequence(each)], old)]
-        return status.model_copy(update={"retired": found[-1] if found else status.retired})
+        # All are asked for, also behind one that is not safe: a sink is told again of each that it lacks.
+        asked = [(body, self._is_safe(ref, body)) for body in old]
+        safe = [_place(body) for body, is_safe in takewhile(lambda each: each[1], asked)]
+        return status.model_copy(update={"retired": safe[-1] if safe else status.retired})
 
     def _is_safe(self, ref: RolloutRef, body: Body) -> bool:
         """Whether every sink has this record; one that has not is told again."""

@@ -70,14 +70,12 @@ def _turn(snapshot: Snapshot, now: float) -> Delay | None:
     fleet, ref = snapshot.fleet, snapshot.rollout.ref
     if not fleet.rules.limits:
         return None
-    since = snapshot.status.in_progress_since
-    has_turn = since is not None and ref in fleet.running
-    ahead = None if has_turn else _ahead(fleet, ref)
-    if ahead is not None:
+    since = snapshot.status.in_progress_since if ref in fleet.running else None
+    if since is None and (ahead := _ahead(fleet, ref)) is not None:
         return Delay(Finding(HoldReason.FLEET_LIMIT, ahead), math.inf)
     if not memory.enforcing(snapshot):
         return None
-    return _settling(durations.parse_time(since) if has_turn and since is not None else now, now)
+    return _settling(now if since is None else durations.parse_time(since), now)
 
 
 def _settling(since: float, now: float) -> Delay | None:
